@@ -1,0 +1,119 @@
+/** Time as a constructor argument, so that a seed replays a fleet. */
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Wall time, milliseconds since the Unix epoch. */
+  now(): number;
+  /** Monotonic time in milliseconds; only differences mean something. */
+  monotonic(): number;
+  /** Calls `run` once after `delayMs`. A pending timer never keeps the process alive. */
+  after(delayMs: number, run: () => void): Timer;
+}
+
+export class WallClock implements Clock {
+  now(): number {
+    return Date.now();
+  }
+
+  monotonic(): number {
+    return performance.now();
+  }
+
+  after(delayMs: number, run: () => void): Timer {
+    const timer = setTimeout(run, delayMs);
+    timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  }
+}
+
+interface Pending {
+  readonly at: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** A clock that stands still until it is told to move: for tests and the simulation. */
+export class StepClock implements Clock {
+  #now: number;
+  #order = 0;
+  #pending: Pending[] = [];
+
+  constructor(startMs = Date.UTC(2026, 0, 1)) {
+    this.#now = startMs;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#now;
+  }
+
+  after(delayMs: number, run: () => void): Timer {
+    const entry: Pending = { at: this.#now + Math.max(0, delayMs), order: this.#order++, run };
+    this.#pending.push(entry);
+    return {
+      cancel: () => {
+        this.#pending = this.#pending.filter((other) => other !== entry);
+      },
+    };
+  }
+
+  /** When the next timer is due, or undefined when none is set. */
+  nextDue(): number | undefined {
+    return this.#earliest()?.at;
+  }
+
+  /** Moves to the next timer that is due no later than `untilMs`, runs it, and says whether there was one. */
+  step(untilMs = Number.POSITIVE_INFINITY): boolean {
+    const next = this.#earliest();
+    if (next === undefined || next.at > untilMs) return false;
+    this.#pending = this.#pending.filter((other) => other !== next);
+    this.#now = Math.max(this.#now, next.at);
+    next.run();
+    return true;
+  }
+
+  /** Moves forward by `ms`, running every timer that falls due, without letting promises settle between. */
+  advance(ms: number): void {
+    const until = this.#now + ms;
+    while (this.step(until));
+    this.#now = until;
+  }
+
+  #earliest(): Pending | undefined {
+    let best: Pending | undefined;
+    for (const entry of this.#pending) {
+      if (
+        best === undefined ||
+        entry.at < best.at ||
+        (entry.at === best.at && entry.order < best.order)
+      )
+        best = entry;
+    }
+    return best;
+  }
+}
+
+/** Resolves after `ms`, or rejects with the signal's reason when it is aborted first. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(signal?.reason);
+    };
+    const timer = clock.after(ms, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}

@@ -1,0 +1,44 @@
+/** How a client reaches an API server: over TLS, in this process, or through a fault that wraps either. */
+import type { Duplex } from 'node:stream';
+
+export interface TransportRequest {
+  readonly method: string;
+  /** Absolute path with its query string. */
+  readonly path: string;
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+  /** Ends the request, and the body stream after the head has come. */
+  readonly signal?: AbortSignal;
+  /** Longest wait for the response head, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+export interface TransportResponse {
+  readonly status: number;
+  /** Names in lower case; several values of one header are a list. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Read once, either as a stream … */
+  readonly body: AsyncIterable<Buffer>;
+  /** … or whole. */
+  bytes(): Promise<Buffer>;
+}
+
+export interface UpgradedConnection {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly stream: Duplex;
+}
+
+export interface Transport {
+  /** @throws TransportError when no response head arrived. */
+  request(request: TransportRequest): Promise<TransportResponse>;
+  /** exec, attach and port-forward: the connection after `101 Switching Protocols`. */
+  upgrade?(request: TransportRequest): Promise<UpgradedConnection>;
+  close(): Promise<void>;
+}
+
+/** No answer: refused, cut off, timed out, or a certificate that does not verify. Says nothing about the write's outcome. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError';
+}
