@@ -1,0 +1,143 @@
+/** From a template to the copy that one cluster should hold. Pure: the same template and share give the same bytes. */
+import { createHash } from 'node:crypto';
+import type { TemplateIdentity } from '../api/records.ts';
+import { stringifyJson } from '../kube/json.ts';
+import { isObject, type Json, type JsonObject, type KubeObject } from '../kube/object.ts';
+import { type AllocatedField, allocatedFields } from './allocated.ts';
+import { copyOfAnnotation, federationLabel, hashAnnotation, identityOf } from './mark.ts';
+
+export interface RenderInput {
+  readonly template: KubeObject;
+  readonly identity: TemplateIdentity;
+  readonly federation: string;
+  readonly cluster: string;
+  /** Replicas asked of this cluster; null = as the template says. */
+  readonly share: number | null;
+  /** Something else (an HPA) owns the number of replicas: leave the field out. */
+  readonly replicasOwned?: boolean;
+}
+
+export interface Rendering {
+  readonly object: KubeObject;
+  readonly hash: string;
+}
+
+/** Annotations that speak about the template, or belong to a tool that tracks it, and would confuse in a copy. */
+const droppedAnnotations = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  'deployment.kubernetes.io/revision',
+  'deprecated.daemonset.template.generation',
+  'meta.helm.sh/release-name',
+  'meta.helm.sh/release-namespace',
+]);
+const droppedPrefixes = [
+  'argocd.argoproj.io/',
+  'kustomize.toolkit.fluxcd.io/',
+  'helm.toolkit.fluxcd.io/',
+  'federation.kubernetes.io/',
+  'federation.alpha.kubernetes.io/',
+  'ubernetes.dev/',
+];
+
+function travels(key: string): boolean {
+  return !droppedAnnotations.has(key) && !droppedPrefixes.some((prefix) => key.startsWith(prefix));
+}
+
+function travelling(entries: Record<string, string> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(entries ?? {}).filter(([key]) => travels(key)));
+}
+
+/** The key under which data about types is kept: 'services', 'jobs.batch'. */
+export function dataKey(type: { readonly group: string; readonly resource: string }): string {
+  return type.group === '' ? type.resource : `${type.resource}.${type.group}`;
+}
+
+/** The copy for one cluster, marked and hashed. Never carries uid, owners, finalizers, managedFields or status. */
+export function render(input: RenderInput): Rendering {
+  const { template, identity, cluster } = input;
+  const body: JsonObject = {};
+  for (const [field, value] of Object.entries(template)) {
+    if (field === 'apiVersion' || field === 'kind' || field === 'metadata' || field === 'status') continue;
+    body[field] = value as Json;
+  }
+  const shared = withoutAllocated(identity, body).object;
+  const spec = isObject(shared['spec']) ? { ...shared['spec'] } : undefined;
+  if (spec !== undefined) {
+    divideSpec(spec, input);
+    shared['spec'] = spec;
+  }
+  const metadata = {
+    name: identity.name,
+    ...(identity.namespace === '' ? {} : { namespace: identity.namespace }),
+    labels: { ...travelling(template.metadata.labels), [federationLabel]: input.federation },
+    annotations: {
+      ...travelling(template.metadata.annotations),
+      [copyOfAnnotation]: identityOf(identity, cluster),
+    } as Record<string, string>,
+  };
+  const object: KubeObject = { apiVersion: template.apiVersion, kind: template.kind, metadata, ...shared };
+  const hash = createHash('sha256').update(stringifyJson(object as unknown as Json)).digest('base64url').slice(0, 22);
+  metadata.annotations[hashAnnotation] = hash;
+  return { object, hash };
+}
+
+function divideSpec(spec: JsonObject, { identity, share, replicasOwned }: RenderInput): void {
+  if (replicasOwned) {
+    delete spec['replicas'];
+    return;
+  }
+  if (share === null) return;
+  if (dataKey(identity) !== 'jobs.batch') {
+    spec['replicas'] = share;
+    return;
+  }
+  const parallelism = typeof spec['parallelism'] === 'number' ? spec['parallelism'] : 1;
+  const completions = spec['completions'];
+  if (typeof completions === 'number') {
+    spec['parallelism'] = Math.max(1, Math.min(share, Math.ceil((parallelism * share) / Math.max(1, completions))));
+    spec['completions'] = share;
+  } else spec['parallelism'] = share;
+}
+
+/** The object without what a member allocates; `dropped` names what the user had set, as field paths. */
+export function withoutAllocated(
+  type: { readonly group: string; readonly resource: string },
+  object: JsonObject,
+): { object: JsonObject; dropped: string[] } {
+  const fields = allocatedFields[dataKey(type)];
+  const dropped: string[] = [];
+  if (fields === undefined || manualSelector(object)) return { object: { ...object }, dropped };
+  let result: Json = { ...object };
+  for (const field of fields) result = remove(result, field, { at: 0, trail: '', dropped });
+  return { object: result as JsonObject, dropped };
+}
+
+function manualSelector(object: JsonObject): boolean {
+  return isObject(object['spec']) && object['spec']['manualSelector'] === true;
+}
+
+interface Walk {
+  readonly at: number;
+  readonly trail: string;
+  readonly dropped: string[];
+}
+
+/** Copies along the path only, so that siblings stay shared with the template. */
+function remove(value: Json, field: AllocatedField, { at, trail, dropped }: Walk): Json {
+  const step = field.path[at]!;
+  if (step === '[]') {
+    if (!Array.isArray(value)) return value;
+    return value.map((item, i) => remove(item, field, { at: at + 1, trail: `${trail}[${i}]`, dropped }));
+  }
+  if (!isObject(value) || !Object.hasOwn(value, step)) return value;
+  const here = trail === '' ? step : `${trail}.${step}`;
+  const child = value[step]!;
+  if (at < field.path.length - 1) {
+    const next = remove(child, field, { at: at + 1, trail: here, dropped });
+    return next === child ? value : { ...value, [step]: next };
+  }
+  if (field.unless?.(child)) return value;
+  if (!field.silent && child !== null && child !== '' && child !== 0) dropped.push(here);
+  const { [step]: _, ...rest } = value;
+  return rest;
+}

@@ -1,0 +1,177 @@
+/** Brings a live copy to what should be there: what we wrote before and no longer want goes, what others added stays. */
+import { isObject, type Json, type JsonObject } from '../kube/object.ts';
+
+/** The keys by which a list's items are told apart, by the list's path of fields; undefined = the list is one value. */
+export type ListKeys = (path: readonly string[]) => readonly string[] | undefined;
+
+export interface ThreeWay {
+  /** What we wrote last; undefined = nothing is known to be ours, so nothing is removed. */
+  readonly previous: Json | undefined;
+  readonly desired: Json;
+  readonly live: Json | undefined;
+}
+
+/** The live value with our changes in it. Shares every unchanged part with `live`; returns `live` itself when equal. */
+export function mergeThreeWay(input: ThreeWay, listKeys: ListKeys, path: readonly string[] = []): Json {
+  const { previous, desired, live } = input;
+  if (isObject(desired) && isObject(live)) {
+    return mergeObjects(isObject(previous) ? previous : {}, desired, { live, listKeys, path });
+  }
+  if (Array.isArray(desired) && Array.isArray(live)) {
+    const keys = listKeys(path);
+    if (keys !== undefined) {
+      const merged = mergeKeyed({ previous: Array.isArray(previous) ? previous : [], desired, live }, keys, { listKeys, path });
+      if (merged !== undefined) return merged;
+    }
+  }
+  return live !== undefined && equal(desired, live) ? live : desired;
+}
+
+interface Place {
+  readonly listKeys: ListKeys;
+  readonly path: readonly string[];
+}
+
+function mergeObjects(previous: JsonObject, desired: JsonObject, at: Place & { live: JsonObject }): JsonObject {
+  const { live, listKeys, path } = at;
+  const result: JsonObject = {};
+  let changed = false;
+  for (const [field, value] of Object.entries(live)) {
+    const wanted = own(desired, field);
+    if (wanted === undefined) {
+      if (own(previous, field) === undefined) result[field] = value;
+      else {
+        const rest = withoutOurs(own(previous, field), value, { listKeys, path: [...path, field] });
+        if (rest !== undefined) result[field] = rest;
+        if (rest !== value) changed = true;
+      }
+      continue;
+    }
+    const merged = mergeThreeWay({ previous: own(previous, field), desired: wanted, live: value }, listKeys, [...path, field]);
+    if (merged !== value) changed = true;
+    result[field] = merged;
+  }
+  for (const [field, value] of Object.entries(desired)) {
+    if (Object.hasOwn(live, field)) continue;
+    result[field] = value;
+    changed = true;
+  }
+  return changed ? result : live;
+}
+
+/** What is left of a live value when all that we wrote into it goes; undefined = nothing of anybody else's. */
+function withoutOurs(previous: Json | undefined, live: Json, { listKeys, path }: Place): Json | undefined {
+  if (isObject(previous) && isObject(live)) {
+    const rest: JsonObject = {};
+    for (const [field, value] of Object.entries(live)) {
+      const ours = own(previous, field);
+      const kept = ours === undefined ? value : withoutOurs(ours, value, { listKeys, path: [...path, field] });
+      if (kept !== undefined) rest[field] = kept;
+    }
+    return Object.keys(rest).length === 0 ? undefined : rest;
+  }
+  const keys = Array.isArray(live) && Array.isArray(previous) ? listKeys(path) : undefined;
+  if (keys === undefined) return undefined;
+  const ours = new Set((previous as Json[]).map((item) => keyOf(item, keys)));
+  const rest = (live as Json[]).filter((item) => !ours.has(keyOf(item, keys)));
+  return rest.length === 0 ? undefined : rest;
+}
+
+/** Our order for our items, others' items behind them; undefined when keys are missing or double. */
+function mergeKeyed(
+  lists: { previous: readonly Json[]; desired: readonly Json[]; live: readonly Json[] },
+  keys: readonly string[],
+  place: Place,
+): Json[] | undefined {
+  const [previous, desired, live] = [lists.previous, lists.desired, lists.live].map((list) => byKey(list, keys));
+  if (previous === undefined || desired === undefined || live === undefined) return undefined;
+  const merged: Json[] = [];
+  for (const [key, item] of desired) {
+    merged.push(mergeThreeWay({ previous: previous.get(key), desired: item, live: live.get(key) }, place.listKeys, place.path));
+  }
+  for (const [key, item] of live) {
+    if (!desired.has(key) && !previous.has(key)) merged.push(item);
+  }
+  const same = merged.length === lists.live.length && merged.every((item, i) => item === lists.live[i]);
+  return same ? (lists.live as Json[]) : merged;
+}
+
+function byKey(list: readonly Json[], keys: readonly string[]): Map<string, Json> | undefined {
+  const map = new Map<string, Json>();
+  for (const item of list) {
+    const key = keyOf(item, keys);
+    if (key === undefined || map.has(key)) return undefined;
+    map.set(key, item);
+  }
+  return map;
+}
+
+/** Defaults of key fields that members fill in: a port without protocol is a TCP port. */
+const keyDefaults: Readonly<Record<string, string>> = { protocol: 'TCP' };
+
+function keyOf(item: Json, keys: readonly string[]): string | undefined {
+  if (!isObject(item)) return undefined;
+  const values = keys.map((key) => own(item, key) ?? keyDefaults[key]);
+  return values.every((value) => value !== undefined) ? JSON.stringify(values.map(String)) : undefined;
+}
+
+/** The value of an own field, so that `constructor` and `__proto__` are fields like any other. */
+function own(object: JsonObject, field: string): Json | undefined {
+  return Object.hasOwn(object, field) ? object[field] : undefined;
+}
+
+export interface Difference {
+  /** Such as `spec.template.spec.containers[name=web].image`. */
+  readonly field: string;
+  /** Undefined = not there. */
+  readonly expected: Json | undefined;
+  readonly actual: Json | undefined;
+}
+
+export interface CompareInput {
+  /** What we own: only its fields are compared. */
+  readonly rendered: Json;
+  /** What the member had made of them when we wrote. */
+  readonly baseline: Json | undefined;
+  readonly live: Json | undefined;
+}
+
+/** Where the live copy no longer says what the member answered to our write, within the fields that we own. */
+export function differences(input: CompareInput, listKeys: ListKeys, path: readonly string[] = [], shown = ''): Difference[] {
+  const { rendered, baseline, live } = input;
+  if (baseline === live || equal(baseline, live)) return [];
+  if (isObject(rendered) && isObject(baseline) && isObject(live)) {
+    return Object.keys(rendered).flatMap((field) =>
+      differences(
+        { rendered: rendered[field]!, baseline: own(baseline, field), live: own(live, field) },
+        listKeys,
+        [...path, field],
+        shown === '' ? field : `${shown}.${field}`,
+      ),
+    );
+  }
+  const keys = Array.isArray(rendered) ? listKeys(path) : undefined;
+  if (keys !== undefined && Array.isArray(rendered) && Array.isArray(baseline) && Array.isArray(live)) {
+    const maps = [rendered, baseline, live].map((list) => byKey(list, keys));
+    const [ours, before, now] = maps;
+    if (ours !== undefined && before !== undefined && now !== undefined) {
+      return [...ours].flatMap(([key, item]) => {
+        const label = keys.map((name, i) => `${name}=${(JSON.parse(key) as string[])[i]}`).join(',');
+        const at = { rendered: item, baseline: before.get(key), live: now.get(key) };
+        return differences(at, listKeys, path, `${shown}[${label}]`);
+      });
+    }
+  }
+  return [{ field: shown, expected: baseline, actual: live }];
+}
+
+/** Equal as JSON, whatever the order of fields. */
+export function equal(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((item, i) => equal(item, b[i]));
+  }
+  if (!isObject(a) || !isObject(b)) return false;
+  const fields = Object.keys(a);
+  return fields.length === Object.keys(b).length && fields.every((field) => Object.hasOwn(b, field) && equal(a[field], b[field]));
+}
