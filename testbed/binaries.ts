@@ -10,14 +10,7 @@ export type Need = 'bare' | 'full' | 'older';
 
 const needed: Record<Need, readonly string[]> = {
   bare: ['etcd', 'kube-apiserver', 'kubectl'],
-  full: [
-    'etcd',
-    'kube-apiserver',
-    'kubectl',
-    'kube-controller-manager',
-    'kube-scheduler',
-    'kwok',
-  ],
+  full: ['etcd', 'kube-apiserver', 'kubectl', 'kube-controller-manager', 'kube-scheduler', 'kwok'],
   older: ['etcd', 'older/kube-apiserver', 'older/kubectl'],
 };
 

@@ -29,8 +29,7 @@ export const versions = { kubernetes, older, etcd, kwok } as const;
 
 /** Changes whenever a pinned version changes: the name of the cache folder. */
 export const versionsKey =
-  `kubernetes-${bare(kubernetes)}-older-${bare(older)}` +
-  `-etcd-${bare(etcd)}-kwok-${bare(kwok)}`;
+  `kubernetes-${bare(kubernetes)}-older-${bare(older)}` + `-etcd-${bare(etcd)}-kwok-${bare(kwok)}`;
 
 /** In the order in which they are built: what a bare member needs comes first. */
 export const binaries: readonly Binary[] = [
@@ -56,7 +55,10 @@ function bare(version: string): string {
 function pinned(module: string, dependency: string): string {
   const text = readFileSync(`${modulesFolder}/${module}/go.mod`, 'utf8');
   for (const line of text.split('\n')) {
-    const words = line.trim().replace(/^require /, '').split(' ');
+    const words = line
+      .trim()
+      .replace(/^require /, '')
+      .split(' ');
     if (words[0] === dependency && /^v\d/.test(words[1] ?? '')) return words[1] as string;
   }
   throw new Error(`testbed/go/${module}/go.mod does not pin ${dependency}`);
