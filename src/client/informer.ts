@@ -1,0 +1,348 @@
+/** Keeps a cache equal to a collection: list and watch, resumed, relisted by difference, never flushed. */
+import { Backoff } from '../base/backoff.ts';
+import { type Clock, sleep, type Timer } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import { type Logger, silentLogger } from '../base/log.ts';
+import { fraction, type Random } from '../base/random.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { ApiError } from '../kube/status.ts';
+import { Cache, type Indexers, keyOf } from './cache.ts';
+import type { RestClient, Target } from './rest.ts';
+import { type WatchedEvent, watch } from './watch.ts';
+
+export interface InformerOptions<T> {
+  readonly client: RestClient;
+  /** The collection: `pathOf({group, version, resource, namespace?})`. */
+  readonly target: Target;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log?: Logger;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly indexers?: Indexers<T>;
+  /** What is cached of an object (slim it here); undefined keeps it out. Must not keep `object` itself if it is to save memory. */
+  readonly transform?: (object: KubeObject) => T | undefined;
+  /** First and longest wait after a failure, milliseconds. */
+  readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
+  /** Silence on the stream after which the connection is taken for dead; servers send a bookmark every minute. */
+  readonly idleMs?: number;
+}
+
+/** `old` undefined: new; `now` undefined: gone. An object made anew under its old name comes as gone, then new. */
+export type ChangeListener<T> = (key: string, old: T | undefined, now: T | undefined) => void;
+
+const defaultBackoff = { firstMs: 100, maxMs: 10_000 };
+
+/** A stream that the server ends sooner is no stream: do not spin. */
+const briefMs = 1000;
+
+/** WatchList that brings no event for this long is one that the server does not know: list instead. */
+const initialEventsMs = 20_000;
+
+export class Informer<T = KubeObject> {
+  readonly cache: Cache<T>;
+  readonly #options: InformerOptions<T>;
+  readonly #log: Logger;
+  readonly #backoff: Backoff;
+  readonly #listeners = new Set<ChangeListener<T>>();
+  readonly #syncWaiters = new Set<() => void>();
+  readonly #stopped = new AbortController();
+  #round = new AbortController();
+  #idle: Timer | undefined;
+  #running: Promise<void> | undefined;
+  #resourceVersion = '';
+  #watchListRefused = false;
+  #pagingExpired = false;
+  #connected = false;
+  #synced = false;
+  #restarted = false;
+  /** Streams ended by 410 since the last live event. */
+  #expirations = 0;
+  #lastError: unknown;
+  #seenAt: number | undefined;
+
+  constructor(options: InformerOptions<T>) {
+    this.#options = options;
+    this.#log = options.log ?? silentLogger;
+    this.#backoff = new Backoff(options.backoff ?? defaultBackoff, options.random);
+    this.cache = new Cache<T>(options.indexers);
+  }
+
+  /** Whether the whole collection has been seen since start. Stays true while the connection is lost. */
+  get synced(): boolean {
+    return this.#synced;
+  }
+
+  /** Whether a watch is open now, so that the cache is at most one network delay old. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** The collection's resourceVersion that the cache stands at. */
+  get resourceVersion(): string {
+    return this.#resourceVersion;
+  }
+
+  /** Why the last try failed; undefined while all is well. */
+  get lastError(): unknown {
+    return this.#lastError;
+  }
+
+  /** Monotonic time of the last list or event, milliseconds; undefined before the first. */
+  get seenAt(): number | undefined {
+    return this.#seenAt;
+  }
+
+  /** Listeners run synchronously, in order of registration, after the cache has changed; they must not throw. */
+  onChange(listener: ChangeListener<T>): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves when synced; rejects when the signal is aborted first. */
+  whenSynced(signal?: AbortSignal): Promise<void> {
+    if (this.#synced) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      const onAbort = (): void => {
+        this.#syncWaiters.delete(done);
+        reject(signal?.reason);
+      };
+      const done = (): void => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      };
+      this.#syncWaiters.add(done);
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Ends the watch; the cache stays as it is. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#round.abort();
+    await this.#running;
+  }
+
+  /** Drops the connection and tries again at once: for a member that has just come back. */
+  restart(): void {
+    this.#restarted = true;
+    this.#round.abort();
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      this.#round = new AbortController();
+      this.#restarted = false;
+      const startedAt = this.#options.clock.monotonic();
+      let brief = false;
+      try {
+        await this.#listAndWatch(this.#round.signal);
+        this.#lastError = undefined;
+        brief = this.#options.clock.monotonic() - startedAt < briefMs;
+      } catch (error) {
+        this.#noteFailure(error);
+      }
+      this.#connected = false;
+      this.#idle?.cancel();
+      if (this.#stopped.signal.aborted) return;
+      if (this.#restarted) continue;
+      await this.#pause(brief || this.#expirations > 1);
+    }
+  }
+
+  /** A stream that ended well, or expired once, is taken up at once; anything else waits. */
+  async #pause(suspicious: boolean): Promise<void> {
+    const waits = suspicious || this.#lastError !== undefined;
+    const delay = waits ? this.#backoff.next() : fraction(this.#options.random) * 20;
+    this.#round = new AbortController();
+    try {
+      await sleep(this.#options.clock, delay, this.#round.signal);
+    } catch {
+      // stop() or restart() woke us; the loop looks.
+    }
+  }
+
+  #noteFailure(error: unknown): void {
+    if (this.#stopped.signal.aborted || this.#restarted) return;
+    if (error instanceof ApiError && error.code === 410) {
+      this.#resourceVersion = '';
+      this.#lastError = undefined;
+      this.#expirations++;
+      return;
+    }
+    this.#lastError = error;
+    this.#log.debug('informer lost its stream', { error: messageOf(error) });
+  }
+
+  async #listAndWatch(signal: AbortSignal): Promise<void> {
+    if (this.#resourceVersion === '') {
+      if (!this.#watchListRefused) {
+        try {
+          await this.#follow(signal, true);
+          return;
+        } catch (error) {
+          if (!this.#refusesWatchList(error)) throw error;
+          this.#watchListRefused = true;
+        }
+      }
+      await this.#list(signal);
+    }
+    await this.#follow(signal, false);
+  }
+
+  #refusesWatchList(error: unknown): boolean {
+    if (error instanceof WatchListSilence) return true;
+    return error instanceof ApiError && (error.code === 400 || error.code === 422);
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { client, target, labelSelector, fieldSelector } = this.#options;
+    const unseen = new Set(this.cache.keys());
+    let resourceVersion = '';
+    const limit = this.#pagingExpired ? 0 : 500;
+    try {
+      for await (const page of client.pages(target, {
+        labelSelector,
+        fieldSelector,
+        limit,
+        signal,
+      })) {
+        for (const object of page.items) {
+          unseen.delete(keyOf(object.metadata));
+          this.#put(object);
+        }
+        resourceVersion = page.resourceVersion;
+      }
+      this.#pagingExpired = false;
+    } catch (error) {
+      // Pages that expire under a large collection: the next try asks for all at once.
+      if (error instanceof ApiError && error.code === 410) this.#pagingExpired = true;
+      throw error;
+    }
+    this.#finishSnapshot(unseen, resourceVersion);
+  }
+
+  async #follow(signal: AbortSignal, sendInitialEvents: boolean): Promise<void> {
+    const { client, target, labelSelector, fieldSelector, random } = this.#options;
+    const unseen = sendInitialEvents ? new Set(this.cache.keys()) : undefined;
+    const round = new AbortController();
+    const silence = new WatchListSilence('no answer to sendInitialEvents');
+    const onAbort = (): void => round.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    let state: Set<string> | undefined = unseen;
+    const listen = (): void => {
+      this.#idle?.cancel();
+      const ms = state === undefined ? (this.#options.idleMs ?? 150_000) : initialEventsMs;
+      this.#idle = this.#options.clock.after(ms, () =>
+        round.abort(state === undefined ? new Error('the watch fell silent') : silence),
+      );
+    };
+    try {
+      listen();
+      const stream = watch(client, target, {
+        labelSelector,
+        fieldSelector,
+        sendInitialEvents,
+        signal: round.signal,
+        timeoutSeconds: 300 + Math.floor(fraction(random) * 300),
+        ...(sendInitialEvents ? {} : { resourceVersion: this.#resourceVersion }),
+      });
+      for await (const events of stream) {
+        this.#connected = true;
+        listen();
+        for (const event of events) {
+          if (!this.#take(event, state)) continue;
+          this.#finishSnapshot(state!, this.#resourceVersion);
+          state = undefined;
+          listen();
+        }
+      }
+      if (state !== undefined && !round.signal.aborted) throw silence;
+    } catch (error) {
+      throw round.signal.aborted && !signal.aborted ? round.signal.reason : error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.#idle?.cancel();
+    }
+  }
+
+  /** Applies one event; true when it ends the initial events. */
+  #take(event: WatchedEvent, unseen: Set<string> | undefined): boolean {
+    this.#seenAt = this.#options.clock.monotonic();
+    const object = event.object();
+    if (unseen === undefined) this.#noteProgress();
+    if (event.type === 'BOOKMARK') {
+      const ends = object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true';
+      if (unseen === undefined || ends) this.#advance(object);
+      return ends && unseen !== undefined;
+    }
+    if (event.type === 'DELETED') this.#drop(keyOf(object.metadata));
+    else {
+      unseen?.delete(keyOf(object.metadata));
+      this.#put(object);
+    }
+    // Before the end of the initial events their numbers are no point to resume from.
+    if (unseen === undefined) this.#advance(object);
+    return false;
+  }
+
+  #noteProgress(): void {
+    this.#expirations = 0;
+    this.#backoff.reset();
+  }
+
+  #advance(object: KubeObject): void {
+    if (object.metadata.resourceVersion) this.#resourceVersion = object.metadata.resourceVersion;
+  }
+
+  #finishSnapshot(unseen: ReadonlySet<string>, resourceVersion: string): void {
+    for (const key of unseen) this.#drop(key);
+    this.#resourceVersion = resourceVersion;
+    this.#seenAt = this.#options.clock.monotonic();
+    if (this.#expirations === 0) this.#backoff.reset();
+    this.#lastError = undefined;
+    if (this.#synced) return;
+    this.#synced = true;
+    for (const done of this.#syncWaiters) done();
+    this.#syncWaiters.clear();
+  }
+
+  #put(object: KubeObject): void {
+    const { metadata } = object;
+    const key = keyOf(metadata);
+    const uid = metadata.uid ?? '';
+    const resourceVersion = metadata.resourceVersion ?? '';
+    const known = this.cache.entry(key);
+    if (known !== undefined && known.uid === uid && known.resourceVersion === resourceVersion) {
+      return;
+    }
+    const { transform } = this.#options;
+    const value = transform === undefined ? (object as unknown as T) : transform(object);
+    if (value === undefined || (known !== undefined && known.uid !== uid)) this.#drop(key);
+    if (value === undefined) return;
+    const old = this.cache.set(key, { value, uid, resourceVersion });
+    this.#tell(key, old?.value, value);
+  }
+
+  #drop(key: string): void {
+    const old = this.cache.delete(key);
+    if (old !== undefined) this.#tell(key, old.value, undefined);
+  }
+
+  #tell(key: string, old: T | undefined, now: T | undefined): void {
+    for (const listener of this.#listeners) listener(key, old, now);
+  }
+}
+
+/** The server neither refused nor answered sendInitialEvents. */
+class WatchListSilence extends Error {
+  override readonly name = 'WatchListSilence';
+}

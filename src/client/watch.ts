@@ -1,0 +1,114 @@
+/** A watch stream: frames cut at byte level, objects parsed only when somebody asks. */
+import type { KubeObject } from '../kube/object.ts';
+import { ApiError, type Status } from '../kube/status.ts';
+import { LineSplitter } from './lines.ts';
+import type { CallOptions, Query, RestClient, Target } from './rest.ts';
+
+export interface WatchCallOptions extends CallOptions {
+  readonly resourceVersion?: string;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+  /** The state as ADDED events, then a bookmark that says so; the server may refuse it (422). */
+  readonly sendInitialEvents?: boolean;
+  /** The server ends the stream after it. */
+  readonly timeoutSeconds?: number;
+}
+
+export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+
+export class WatchedEvent {
+  readonly type: ChangeType;
+  /** The object's JSON; a view into the received chunk. */
+  readonly bytes: Buffer;
+  readonly #parse: (bytes: Buffer) => unknown;
+  #object: KubeObject | undefined;
+
+  constructor(type: ChangeType, bytes: Buffer, parse: (bytes: Buffer) => unknown) {
+    this.type = type;
+    this.bytes = bytes;
+    this.#parse = parse;
+  }
+
+  /** Parsed on first use and shared. */
+  object(): KubeObject {
+    this.#object ??= this.#parse(this.bytes) as KubeObject;
+    return this.#object;
+  }
+}
+
+/**
+ * Batches of events until the server ends the stream or the signal is aborted; leaving the loop ends the watch.
+ * @throws ApiError for an ERROR event or a refusal (410: relist), TransportError when the connection breaks.
+ */
+export async function* watch(
+  client: RestClient,
+  target: Target,
+  options: WatchCallOptions = {},
+): AsyncGenerator<readonly WatchedEvent[]> {
+  const query: Query = {
+    ...options.query,
+    watch: true,
+    allowWatchBookmarks: true,
+    resourceVersion: options.resourceVersion,
+    labelSelector: options.labelSelector,
+    fieldSelector: options.fieldSelector,
+    timeoutSeconds: options.timeoutSeconds,
+    sendInitialEvents: options.sendInitialEvents ? true : undefined,
+    resourceVersionMatch: options.sendInitialEvents ? 'NotOlderThan' : undefined,
+  };
+  const body = await client.open(target, { ...options, query });
+  const splitter = new LineSplitter();
+  for await (const chunk of body) {
+    const lines = splitter.push(chunk);
+    if (lines.length > 0) yield lines.map((line) => eventOf(line, client.parse));
+  }
+}
+
+/** One frame. @throws ApiError for an ERROR event, or for a frame that is none. */
+export function eventOf(line: Buffer, parse: (bytes: Buffer) => unknown): WatchedEvent {
+  for (const { type, prefix } of prefixes) {
+    if (line.length <= prefix.length || line.compare(prefix, 0, prefix.length, 0, prefix.length)) {
+      continue;
+    }
+    const end = line.lastIndexOf(closingBrace);
+    if (end > prefix.length)
+      return new WatchedEvent(type, line.subarray(prefix.length, end), parse);
+  }
+  return oddEventOf(line, parse);
+}
+
+const closingBrace = 0x7d;
+
+const prefixes = (['MODIFIED', 'ADDED', 'DELETED', 'BOOKMARK'] as const).map((type) => ({
+  type,
+  prefix: Buffer.from(`{"type":"${type}","object":`),
+}));
+
+const changeTypes: ReadonlySet<string> = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK']);
+
+/** Frames in an unusual layout, ERROR events, and what is no frame at all. */
+function oddEventOf(line: Buffer, parse: (bytes: Buffer) => unknown): WatchedEvent {
+  let frame: { type?: unknown; object?: unknown };
+  try {
+    frame = JSON.parse(line.toString('utf8'));
+  } catch (cause) {
+    throw new ApiError('InternalError', 'a watch frame is no JSON', { cause });
+  }
+  if (frame.type === 'ERROR') throw watchError(frame.object);
+  if (typeof frame.type !== 'string' || !changeTypes.has(frame.type)) {
+    throw new ApiError('InternalError', 'a watch frame has an unknown type');
+  }
+  return new WatchedEvent(
+    frame.type as ChangeType,
+    Buffer.from(JSON.stringify(frame.object)),
+    parse,
+  );
+}
+
+function watchError(object: unknown): ApiError {
+  const status = object as Partial<Status> | null;
+  if (status?.kind === 'Status' && typeof status.code === 'number') {
+    return ApiError.fromStatus(status as Status);
+  }
+  return new ApiError('InternalError', 'the watch ended with an error that is no Status');
+}
