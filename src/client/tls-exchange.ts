@@ -1,0 +1,146 @@
+/** One request and its answer on an undici dispatcher, without the cost of a Node stream. */
+import type { Dispatcher } from 'undici';
+import { messageOf } from '../base/errors.ts';
+import type { AnswerHeaders } from './answer-error.ts';
+import { TransportError, type TransportResponse } from './transport.ts';
+
+/** Bytes that may wait for a slow reader before the socket is paused. */
+const highWaterBytes = 1024 * 1024;
+
+/** Longest body that `bytes()` takes. */
+const bodyLimitBytes = 1024 * 1024 * 1024;
+
+export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
+  status = 0;
+  headers: AnswerHeaders = {};
+  /** Resolves to this exchange when the head has come. */
+  readonly head: Promise<TransportResponse>;
+  readonly #resolveHead: (response: TransportResponse) => void;
+  readonly #rejectHead: (error: TransportError) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+  #streaming = false;
+  #paused = false;
+  #ended = false;
+  #error: TransportError | undefined;
+  #wake: (() => void) | undefined;
+  /** Runs once when nothing more will come. */
+  onDone: () => void = () => {};
+
+  constructor() {
+    const { promise, resolve, reject } = Promise.withResolvers<TransportResponse>();
+    this.head = promise;
+    this.#resolveHead = resolve;
+    this.#rejectHead = reject;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#error !== undefined) controller.abort(this.#error);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: AnswerHeaders,
+  ): void {
+    if (statusCode < 200) return;
+    this.status = statusCode;
+    this.headers = headers;
+    this.#resolveHead(this);
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#buffered += chunk.length;
+    if (this.#buffered > bodyLimitBytes) this.fail(new TransportError('the answer is too long'));
+    else if (this.#streaming && this.#buffered > highWaterBytes) {
+      this.#paused = true;
+      controller.pause();
+    }
+    this.#wakeReader();
+  }
+
+  onResponseEnd(): void {
+    this.#finish(undefined);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#finish(
+      error instanceof TransportError
+        ? error
+        : new TransportError(describe(error), { cause: error }),
+    );
+  }
+
+  /** Ends it from this side. */
+  fail(error: TransportError): void {
+    if (this.#ended) return;
+    this.#finish(error);
+    this.#controller?.abort(error);
+  }
+
+  async bytes(): Promise<Buffer> {
+    while (!this.#ended) await this.#more();
+    if (this.#error !== undefined) throw this.#error;
+    return this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+  }
+
+  get body(): AsyncIterable<Buffer> {
+    this.#streaming = true;
+    return this.#read();
+  }
+
+  async *#read(): AsyncGenerator<Buffer> {
+    try {
+      for (;;) {
+        const chunks = this.#chunks;
+        this.#chunks = [];
+        this.#buffered = 0;
+        if (this.#paused) {
+          this.#paused = false;
+          this.#controller?.resume();
+        }
+        yield* chunks;
+        if (this.#chunks.length > 0) continue;
+        if (this.#ended) {
+          if (this.#error !== undefined) throw this.#error;
+          return;
+        }
+        await this.#more();
+      }
+    } finally {
+      this.fail(new TransportError('the reader left'));
+    }
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #finish(error: TransportError | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    if (error !== undefined) this.#rejectHead(error);
+    this.onDone();
+    this.#wakeReader();
+  }
+
+  #wakeReader(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}
+
+/** Errors of several addresses come as an AggregateError without a message. */
+function describe(error: Error): string {
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    return messageOf(error.errors[0]);
+  }
+  return error.message || error.name;
+}

@@ -1,0 +1,209 @@
+/** A real API server over HTTPS: bounded sockets for calls, others for streams, so that watches never starve writes. */
+import type { Duplex } from 'node:stream';
+import { getCACertificates } from 'node:tls';
+import { type Dispatcher, Pool, ProxyAgent } from 'undici';
+import type { Clock } from '../base/clock.ts';
+import { type AnswerHeaders, errorOf } from './answer-error.ts';
+import { Exchange } from './tls-exchange.ts';
+import {
+  type Transport,
+  TransportError,
+  type TransportRequest,
+  type TransportResponse,
+  type UpgradedConnection,
+} from './transport.ts';
+
+export interface TlsTransportOptions {
+  /** `https://host:port`, with a path prefix if the server stands behind one; `http:` for a local proxy. */
+  readonly server: string;
+  /** PEM of the authorities to trust; absent: those of the system. */
+  readonly ca?: string;
+  readonly insecureSkipTLSVerify?: boolean;
+  /** Name to expect in the certificate instead of the host. */
+  readonly tlsServerName?: string;
+  /** PEM. */
+  readonly clientCertificate?: { readonly cert: string; readonly key: string };
+  /** Asked before every request, so that a renewed token counts at once. */
+  readonly token?: () => string | undefined;
+  readonly basic?: { readonly username: string; readonly password: string };
+  /** `http://` or `https://` proxy that takes CONNECT. */
+  readonly proxyURL?: string;
+  readonly clock: Clock;
+  /** Sockets for calls. */
+  readonly connections?: number;
+  /** Sockets for watches, logs and upgrades. */
+  readonly streams?: number;
+  readonly connectTimeoutMs?: number;
+}
+
+const streamQuery = /[?&](?:watch|follow)=(?:true|1)(?:&|$)/;
+
+export class TlsTransport implements Transport {
+  readonly #options: TlsTransportOptions;
+  readonly #origin: string;
+  readonly #prefix: string;
+  readonly #basic: string | undefined;
+  readonly #streaming = new Set<Exchange>();
+  #calls: Dispatcher;
+  #streams: Dispatcher;
+  #closed = false;
+
+  /** @throws TypeError when a URL is none. */
+  constructor(options: TlsTransportOptions) {
+    const url = new URL(options.server);
+    this.#options = options;
+    this.#origin = url.origin;
+    this.#prefix = url.pathname.replace(/\/+$/, '');
+    this.#basic =
+      options.basic === undefined
+        ? undefined
+        : `Basic ${Buffer.from(`${options.basic.username}:${options.basic.password}`).toString('base64')}`;
+    this.#calls = this.#dispatcher(options.connections ?? 32, 60_000);
+    this.#streams = this.#dispatcher(options.streams ?? 512, 0);
+  }
+
+  async request(request: TransportRequest): Promise<TransportResponse> {
+    const streams = streamQuery.test(request.path);
+    const exchange = new Exchange();
+    this.#bind(exchange, request);
+    if (streams) {
+      this.#streaming.add(exchange);
+      const { onDone } = exchange;
+      exchange.onDone = () => {
+        onDone();
+        this.#streaming.delete(exchange);
+      };
+    }
+    this.#dispatch(streams ? this.#streams : this.#calls, request, exchange);
+    return exchange.head;
+  }
+
+  /** @throws ApiError when the server answers anything but 101. */
+  upgrade(request: TransportRequest): Promise<UpgradedConnection> {
+    const protocol = request.headers?.['upgrade'];
+    if (protocol === undefined) throw new TypeError('an upgrade needs an upgrade header');
+    const { promise, resolve, reject } = Promise.withResolvers<UpgradedConnection>();
+    const exchange = new Exchange();
+    this.#bind(exchange, request);
+    const handler: Dispatcher.DispatchHandler = {
+      onRequestStart: (controller) => exchange.onRequestStart(controller),
+      onRequestUpgrade: (_controller, status, headers, stream: Duplex) => {
+        resolve({ status, headers: headers as AnswerHeaders, stream });
+        exchange.onResponseEnd();
+      },
+      onResponseStart: (controller, status, headers) =>
+        exchange.onResponseStart(controller, status, headers),
+      onResponseData: (controller, chunk) => exchange.onResponseData(controller, chunk),
+      onResponseEnd: () => exchange.onResponseEnd(),
+      onResponseError: (controller, error) => exchange.onResponseError(controller, error),
+    };
+    exchange.head
+      .then(async (head) => {
+        reject(errorOf(head.status, head.headers, await head.bytes()));
+      })
+      .catch(reject);
+    this.#dispatch(this.#streams, request, handler, protocol);
+    return promise;
+  }
+
+  /** Breaks every open stream, so that its reader connects anew: after a silence, or with a new credential. */
+  resetStreams(): void {
+    for (const exchange of [...this.#streaming]) {
+      exchange.fail(new TransportError('the connection is being renewed'));
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const gone = new TransportError('the connection was closed');
+    await Promise.all([this.#calls.destroy(gone), this.#streams.destroy(gone)]);
+  }
+
+  /** Couples an exchange to the request's signal and time limit. */
+  #bind(exchange: Exchange, request: TransportRequest): void {
+    const { signal, timeoutMs } = request;
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : this.#options.clock.after(timeoutMs, () => {
+            exchange.fail(new TransportError(`no answer within ${timeoutMs} ms`));
+          });
+    const onAbort = (): void => {
+      exchange.fail(new TransportError('the request was aborted', { cause: signal?.reason }));
+    };
+    exchange.onDone = () => {
+      timer?.cancel();
+      signal?.removeEventListener('abort', onAbort);
+    };
+    exchange.head.then(
+      () => timer?.cancel(),
+      () => {},
+    );
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+  }
+
+  #dispatch(
+    dispatcher: Dispatcher,
+    request: TransportRequest,
+    handler: Dispatcher.DispatchHandler,
+    upgrade?: string,
+  ): void {
+    const headers: Record<string, string> = { ...request.headers };
+    if (upgrade !== undefined) {
+      delete headers['upgrade'];
+      delete headers['connection'];
+    }
+    if (headers['authorization'] === undefined) {
+      const token = this.#options.token?.();
+      if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
+      else if (this.#basic !== undefined) headers['authorization'] = this.#basic;
+    }
+    try {
+      if (this.#closed) throw new TransportError('the connection was closed');
+      dispatcher.dispatch(
+        {
+          origin: this.#origin,
+          path: this.#prefix + request.path,
+          method: request.method,
+          headers,
+          body: request.body ?? null,
+          ...(upgrade === undefined ? {} : { upgrade }),
+        },
+        handler,
+      );
+    } catch (error) {
+      handler.onResponseError?.(null as never, error as Error);
+    }
+  }
+
+  #dispatcher(connections: number, bodyTimeout: number): Dispatcher {
+    const options = this.#options;
+    const tls = {
+      ca: options.ca ?? systemAuthorities(),
+      rejectUnauthorized: !options.insecureSkipTLSVerify,
+      timeout: options.connectTimeoutMs ?? 10_000,
+      ...(options.tlsServerName === undefined ? {} : { servername: options.tlsServerName }),
+      ...options.clientCertificate,
+    };
+    const shared = {
+      connections,
+      bodyTimeout,
+      headersTimeout: 0,
+      allowH2: false,
+      keepAliveTimeout: 30_000,
+      maxHeaderSize: 64 * 1024,
+    };
+    if (options.proxyURL !== undefined) {
+      return new ProxyAgent({ ...shared, uri: options.proxyURL, requestTls: tls });
+    }
+    return new Pool(this.#origin, { ...shared, connect: tls });
+  }
+}
+
+let authorities: string[] | undefined;
+
+function systemAuthorities(): string[] {
+  authorities ??= [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
+  return authorities;
+}
