@@ -1,0 +1,266 @@
+/** JSON as kube-apiserver reads and writes it: exact 64-bit integers, duplicate fields seen, depth bounded. */
+
+import { duplicateFields, syntaxProblem } from './json-syntax.ts';
+import type { Json, JsonObject } from './object.ts';
+import { isObject } from './object.ts';
+import { ApiError } from './status.ts';
+
+/** Deeper nesting is refused: far above any real object, far below what our recursions bear. */
+export const maxJsonDepth = 1000;
+
+const minInt64 = -(2n ** 63n);
+const maxInt64 = 2n ** 63n - 1n;
+/** Finds number tokens that a double may not hold. May also match inside strings: that only costs time. */
+const wideNumber = /(?:^|[[:,\s])-?(?:\d{16}|\d[\d.]*[eE]\+?\d{3})/;
+
+/** 400: the text is no JSON. `detail` is Go's own message, without kube-apiserver's words around it. */
+export class MalformedJsonError extends ApiError {
+  readonly detail: string;
+
+  constructor(detail: string, message: string) {
+    super('BadRequest', message);
+    this.detail = detail;
+  }
+}
+
+export interface ParseJsonOptions {
+  /** 'report': list fields that are named twice in `problems` (the last one wins in any case). */
+  readonly duplicates?: 'report';
+  /** The kind that the body should hold, for the message of a refusal. */
+  readonly kind?: string;
+  /** Longest text to read, bytes (UTF-16 units for a string); absent: no limit here. */
+  readonly maxBytes?: number;
+}
+
+export interface ParsedJson {
+  readonly value: Json;
+  /** `duplicate field "spec.replicas"` …, as strict decoding reports them; empty unless asked for. */
+  readonly problems: string[];
+}
+
+/**
+ * Parses JSON. Integers of 64 bits that a double cannot hold become bigint; all other numbers are numbers.
+ * `__proto__` is an ordinary own field of the result.
+ * @throws MalformedJsonError (400)
+ * @throws ApiError RequestEntityTooLarge (413) above `maxBytes`
+ */
+export function parseJson(input: Buffer | string, options: ParseJsonOptions = {}): ParsedJson {
+  if (options.maxBytes !== undefined && input.length > options.maxBytes)
+    throw new ApiError('RequestEntityTooLarge', `limit is ${options.maxBytes}`);
+  const text = typeof input === 'string' ? input : input.toString('utf8');
+  const value = parseText(text, options);
+  return { value, problems: options.duplicates === 'report' ? duplicateFields(text) : [] };
+}
+
+function parseText(text: string, options: ParseJsonOptions): Json {
+  if (!shallow(text)) throw malformed("invalid character '{' exceeded max depth", text, options);
+  try {
+    if (!wideNumber.test(text)) return JSON.parse(text) as Json;
+    return JSON.parse(text, reviveNumber) as Json;
+  } catch (error) {
+    if (error instanceof NumberRangeError) throw malformed(error.message, text, options);
+    throw malformed(syntaxProblem(text) ?? 'invalid JSON', text, options);
+  }
+}
+
+function malformed(detail: string, text: string, options: ParseJsonOptions): MalformedJsonError {
+  const message =
+    options.kind === undefined
+      ? detail
+      : `the object provided is unrecognized (must be of type ${options.kind}): ` +
+        `couldn't get version/kind; json parse error: ${detail} (${summaryOf(text)})`;
+  return new MalformedJsonError(detail, message);
+}
+
+/** The start of a body as kube-apiserver quotes it in a refusal. */
+export function summaryOf(body: Buffer | string): string {
+  const bytes = typeof body === 'string' ? Buffer.from(body.slice(0, 31), 'utf8') : body;
+  if (bytes.length === 0) return '<empty>';
+  const head = bytes.subarray(0, 30);
+  const shown = bytes[0] === 0x7b ? head.toString('utf8') : head.toString('hex');
+  return bytes.length > 30 ? `${shown} ...` : shown;
+}
+
+class NumberRangeError extends Error {}
+
+function reviveNumber(_key: string, value: unknown, context?: { source?: string }): unknown {
+  if (typeof value !== 'number') return value;
+  if (Number.isSafeInteger(value)) return value;
+  const source = context?.source ?? '';
+  if (!Number.isFinite(value))
+    throw new NumberRangeError(
+      `json: cannot unmarshal number ${source} into Go value of type float64`,
+    );
+  if (!/^-?\d+$/.test(source)) return value;
+  const exact = BigInt(source);
+  if (exact < minInt64 || exact > maxInt64) return value;
+  return exact;
+}
+
+/** Whether the nesting stays within maxJsonDepth; counts brackets first, since almost all texts have few. */
+function shallow(text: string): boolean {
+  if (text.length <= maxJsonDepth) return true;
+  let opened = 0;
+  for (
+    let at = text.indexOf('{');
+    at >= 0 && opened <= maxJsonDepth;
+    at = text.indexOf('{', at + 1)
+  )
+    opened++;
+  for (
+    let at = text.indexOf('[');
+    at >= 0 && opened <= maxJsonDepth;
+    at = text.indexOf('[', at + 1)
+  )
+    opened++;
+  return opened <= maxJsonDepth || depthOf(text) <= maxJsonDepth;
+}
+
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (inString) {
+      if (code === 0x5c) at++;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) {
+      depth++;
+      if (depth > deepest) deepest = depth;
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+  return deepest;
+}
+
+/** Node 22 and later: a value that JSON.stringify writes as it stands. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
+
+function writeBigint(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? rawJSON(value.toString()) : value;
+}
+
+/** Compact JSON text; bigint is written exactly, undefined fields are left out. */
+export function stringifyJson(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return JSON.stringify(value, writeBigint);
+  }
+}
+
+/** Compact JSON as UTF-8 bytes. */
+export function encodeJson(value: unknown): Buffer {
+  return Buffer.from(stringifyJson(value), 'utf8');
+}
+
+/**
+ * An object's canonical bytes: apiVersion, kind, metadata first and no metadata.resourceVersion, so that
+ * spliceResourceVersion can add it without parsing. The object itself is not changed.
+ */
+export function encodeObject(object: {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata?: object;
+}): Buffer {
+  const { apiVersion = '', kind = '', metadata = {}, ...rest } = object;
+  const { resourceVersion: _dropped, ...others } = metadata as JsonObject;
+  const head = `{"apiVersion":${JSON.stringify(apiVersion)},"kind":${JSON.stringify(kind)}`;
+  const tail = stringifyJson(rest);
+  const meta = `,"metadata":${stringifyJson(others)}`;
+  return Buffer.from(tail === '{}' ? `${head}${meta}}` : `${head}${meta},${tail.slice(1)}`, 'utf8');
+}
+
+const metadataStart = Buffer.from('"metadata":{', 'utf8');
+
+/**
+ * Bytes of encodeObject with metadata.resourceVersion put in.
+ * The first `"metadata":{` is the object's own: before it stand only two strings, whose quotes are escaped.
+ */
+export function spliceResourceVersion(bytes: Buffer, resourceVersion: string | number): Buffer {
+  const found = bytes.indexOf(metadataStart);
+  if (found < 0) throw new Error('the bytes are not those of encodeObject: they have no metadata');
+  const at = found + metadataStart.length;
+  const comma = bytes[at] === 0x7d ? '' : ',';
+  const field = `"resourceVersion":"${resourceVersion}"${comma}`;
+  const out = Buffer.allocUnsafe(bytes.length + field.length);
+  bytes.copy(out, 0, 0, at);
+  out.write(field, at, 'latin1');
+  bytes.copy(out, at + field.length, at);
+  return out;
+}
+
+/** Equality of JSON values: field order is of no matter, 1 and 1n are equal, undefined fields count as absent. */
+export function deepEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
+    const numeric = typeof a === 'bigint' || typeof b === 'bigint';
+    // biome-ignore lint/suspicious/noDoubleEquals: compares a bigint with a number by value
+    return numeric && isNumeric(a) && isNumeric(b) && a == b;
+  }
+  if (Array.isArray(a)) {
+    if (!Array.isArray(b) || a.length !== b.length) return false;
+    for (let i = 0; i < a.length; i++) if (!deepEqual(a[i], b[i])) return false;
+    return true;
+  }
+  return !Array.isArray(b) && equalFields(a as JsonObject, b as JsonObject);
+}
+
+function isNumeric(value: unknown): boolean {
+  return typeof value === 'bigint' || typeof value === 'number';
+}
+
+function equalFields(a: JsonObject, b: JsonObject): boolean {
+  let fields = 0;
+  for (const key of Object.keys(a)) {
+    if (a[key] === undefined) continue;
+    if (!Object.hasOwn(b, key) || !deepEqual(a[key], b[key])) return false;
+    fields++;
+  }
+  for (const key of Object.keys(b)) if (b[key] !== undefined) fields--;
+  return fields === 0;
+}
+
+/** A copy that shares nothing with the original. */
+export function deepClone<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(deepClone) as T;
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    const field = deepClone((value as Record<string, unknown>)[key]);
+    if (key === '__proto__') setField(copy as JsonObject, key, field as Json);
+    else copy[key] = field;
+  }
+  return copy as T;
+}
+
+/** Sets an own field, also when it is called `__proto__`; use it wherever the name comes from input. */
+export function setField(object: JsonObject, key: string, value: Json): void {
+  if (key !== '__proto__') {
+    object[key] = value;
+    return;
+  }
+  Object.defineProperty(object, key, {
+    value,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
+}
+
+/** A parsed value that must be an object. @throws ApiError (400) in the words of Go's decoder */
+export function requireObject(value: Json, into: string): JsonObject {
+  if (isObject(value)) return value;
+  throw new ApiError('BadRequest', `json: cannot unmarshal ${goKind(value)} into ${into}`);
+}
+
+/** What Go's decoder calls a JSON value of the wrong type. */
+export function goKind(value: Json): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'boolean') return 'bool';
+  if (typeof value === 'bigint') return 'number';
+  return typeof value;
+}
