@@ -171,15 +171,11 @@ export class RealMember implements Member {
     await this.#killAll();
     const apiserver = startProcess(apiserverCommand(this.#place));
     this.#processes = [apiserver];
-    await this.#waitFor('its API server to be ready', async () => {
-      const ready = await this.client.send({ path: '/readyz' });
-      return ready.status === 200;
-    });
-    await this.#waitFor('namespaces', async () => {
-      const paths = ['kube-system', 'default'].map((name) => `/api/v1/namespaces/${name}`);
-      const answers = await Promise.all(paths.map((path) => this.client.send({ path })));
-      return answers.every(({ status }) => status === 200);
-    });
+    await this.#waitForAll('its API server', ['/readyz']);
+    await this.#waitForAll('its namespaces', [
+      '/api/v1/namespaces/kube-system',
+      '/api/v1/namespaces/default',
+    ]);
     if (this.full) await this.#startComponents();
     if (this.wire.state === 'refuse') await this.wire.set('pass');
   }
@@ -200,17 +196,24 @@ export class RealMember implements Member {
 
   async #startComponents(): Promise<void> {
     this.#processes.push(...componentCommands(this.#place).map(startProcess));
-    const { nodes: count, podsPerNode, zone, region } = this;
-    const spec: NodesSpec = { count, podsPerNode, zone, region };
+    const { nodes: count, podsPerNode, zone, region, version } = this;
+    const spec: NodesSpec = { count, podsPerNode, zone, region, version };
     await ensureNodes(this.client, spec, this.#processes);
-    await this.#waitFor('the default service account', async () => {
-      const path = '/api/v1/namespaces/default/serviceaccounts/default';
-      return (await this.client.send({ path })).status === 200;
-    });
+    await this.#waitForAll(
+      'service accounts',
+      ['kube-system', 'default'].map((n) => `/api/v1/namespaces/${n}/serviceaccounts/default`),
+    );
   }
 
-  async #waitFor(what: string, check: () => Promise<boolean>): Promise<void> {
-    await waitUntil({ what: `${this.name}: ${what}`, processes: this.#processes, check });
+  async #waitForAll(what: string, paths: readonly string[]): Promise<void> {
+    await waitUntil({
+      what: `${this.name}: ${what}`,
+      processes: this.#processes,
+      check: async () => {
+        const answers = await Promise.all(paths.map((path) => this.client.send({ path })));
+        return answers.every(({ status }) => status === 200);
+      },
+    });
   }
 
   async #killAll(): Promise<void> {

@@ -9,6 +9,8 @@ export interface NodesSpec {
   readonly podsPerNode: number;
   readonly zone: string;
   readonly region: string;
+  /** What the kubelets say they are, such as `v1.37.2`. */
+  readonly version: string;
 }
 
 interface NodeList {
@@ -50,7 +52,7 @@ async function readyNodes(client: MemberClient): Promise<number> {
   ).length;
 }
 
-function nodeObject(name: string, { podsPerNode, zone, region }: NodesSpec): object {
+function nodeObject(name: string, { podsPerNode, zone, region, version }: NodesSpec): object {
   const room = {
     cpu: '32',
     memory: '256Gi',
@@ -80,7 +82,7 @@ function nodeObject(name: string, { podsPerNode, zone, region }: NodesSpec): obj
         containerRuntimeVersion: 'fake',
         kernelVersion: 'fake',
         kubeProxyVersion: '',
-        kubeletVersion: 'fake',
+        kubeletVersion: version,
         machineID: '',
         operatingSystem: 'linux',
         osImage: 'fake',
