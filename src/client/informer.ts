@@ -252,11 +252,13 @@ export class Informer<T = KubeObject> {
         fieldSelector,
         sendInitialEvents,
         signal: round.signal,
+        onOpen: () => {
+          this.#connected = true;
+        },
         timeoutSeconds: 300 + Math.floor(fraction(random) * 300),
         ...(sendInitialEvents ? {} : { resourceVersion: this.#resourceVersion }),
       });
       for await (const events of stream) {
-        this.#connected = true;
         listen();
         for (const event of events) {
           if (!this.#take(event, state)) continue;

@@ -12,6 +12,8 @@ export interface WatchCallOptions extends CallOptions {
   readonly sendInitialEvents?: boolean;
   /** The server ends the stream after it. */
   readonly timeoutSeconds?: number;
+  /** The server has accepted the watch; events may be long in coming. */
+  readonly onOpen?: () => void;
 }
 
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
@@ -57,6 +59,7 @@ export async function* watch(
     resourceVersionMatch: options.sendInitialEvents ? 'NotOlderThan' : undefined,
   };
   const body = await client.open(target, { ...options, query });
+  options.onOpen?.();
   const splitter = new LineSplitter();
   for await (const chunk of body) {
     const lines = splitter.push(chunk);
