@@ -46,7 +46,10 @@ export interface ParsedJson {
  */
 export function parseJson(input: Buffer | string, options: ParseJsonOptions = {}): ParsedJson {
   if (options.maxBytes !== undefined && input.length > options.maxBytes)
-    throw new ApiError('RequestEntityTooLarge', `limit is ${options.maxBytes}`);
+    throw new ApiError(
+      'RequestEntityTooLarge',
+      `Request entity too large: limit is ${options.maxBytes}`,
+    );
   const text = typeof input === 'string' ? input : input.toString('utf8');
   const value = parseText(text, options);
   return { value, problems: options.duplicates === 'report' ? duplicateFields(text) : [] };
