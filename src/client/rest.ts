@@ -1,4 +1,5 @@
 /** Typed calls over a transport: bytes or objects in, bytes and lazily parsed objects out, refusals as ApiError. */
+import { encodeJson, parseJson } from '../kube/json.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { type PathParts, pathOf } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
@@ -10,7 +11,7 @@ export interface RestOptions {
   readonly userAgent: string;
   /** Longest wait for a response head, milliseconds, unless a call says otherwise. */
   readonly timeoutMs?: number;
-  /** Turns a body into an object; JSON.parse unless given. */
+  /** Turns a body into an object; unless given, exactly: 64-bit integers that a double cannot hold become bigint. */
   readonly parse?: (bytes: Buffer) => unknown;
 }
 
@@ -111,7 +112,7 @@ export class RestClient {
     this.transport = transport;
     this.#options = options;
     this.#timeoutMs = options.timeoutMs ?? 30_000;
-    this.#parse = options.parse ?? parseJson;
+    this.#parse = options.parse ?? parseExactly;
   }
 
   /** The same server through another transport (impersonation, faults). */
@@ -235,9 +236,7 @@ export class RestClient {
       path: pathWith(target, options.query),
       headers,
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
-      ...(body === undefined
-        ? {}
-        : { body: Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)) }),
+      ...(body === undefined ? {} : { body: Buffer.isBuffer(body) ? body : encodeJson(body) }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     const bytes = await response.bytes();
@@ -325,8 +324,8 @@ export function pathWith(target: Target, query: Query | undefined): string {
   return `${path}${path.includes('?') ? '&' : '?'}${text}`;
 }
 
-function parseJson(bytes: Buffer): unknown {
-  return JSON.parse(bytes.toString('utf8'));
+function parseExactly(bytes: Buffer): unknown {
+  return parseJson(bytes).value;
 }
 
 function parseBody(bytes: Buffer, parse: (bytes: Buffer) => unknown): unknown {
