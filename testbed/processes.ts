@@ -4,7 +4,7 @@
  * however we died.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -56,7 +56,7 @@ END
       folders=$kept ;;
   esac
 done
-for group in $groups; do kill -KILL -- -$group 2>/dev/null; done
+for group in $groups; do kill -s KILL -- -$group 2>/dev/null; done
 sleep 0.2
 while IFS= read -r d; do [ -n "$d" ] && rm -rf -- "$d"; done <<END
 $folders
@@ -170,12 +170,33 @@ function lastLines(file: string, count: number): string {
   }
 }
 
-/** True while a process or a member of its group exists. */
+/** True while anything lives in the process group of this id; the dead who wait do not count. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(-pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  const ids = processIds();
+  return ids.length === 0 || ids.some((id) => livesInGroup(id, pid));
+}
+
+/** All process ids where the system tells them in /proc, else none. */
+function processIds(): string[] {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+function livesInGroup(id: string, group: number): boolean {
+  try {
+    // After the program's name in parentheses: state, parent, process group.
+    const stat = readFileSync(`/proc/${id}/stat`, 'utf8');
+    const [state, , owner] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return Number(owner) === group && state !== 'Z' && state !== 'X';
+  } catch {
+    return false;
   }
 }

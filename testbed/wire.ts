@@ -122,7 +122,7 @@ class Pair {
     this.#target = target;
     this.#delayMs = delayMs;
     client.on('error', () => this.reset());
-    client.on('close', () => this.#finish());
+    client.on('close', () => this.#closed());
   }
 
   open(): void {
@@ -134,7 +134,7 @@ class Pair {
     });
     this.#upstream = upstream;
     upstream.on('error', () => this.reset());
-    upstream.on('close', () => this.#client.destroy());
+    upstream.on('close', () => this.#closed());
     this.#lanes = [new Lane(this.#delayMs), new Lane(this.#delayMs)];
     const [out, back] = this.#lanes as [Lane, Lane];
     this.#client.pipe(out).pipe(upstream);
@@ -160,10 +160,14 @@ class Pair {
     this.#upstream?.resetAndDestroy();
   }
 
-  #finish(): void {
-    this.#upstream?.destroy();
-    for (const lane of this.#lanes) lane.destroy();
-    this.onEnd();
+  /** After a clean end the lanes still deliver what they hold; else both sides go at once. */
+  #closed(): void {
+    const ends = [this.#client, this.#upstream].filter((socket) => socket !== undefined);
+    if (ends.some((socket) => socket.destroyed && !socket.readableEnded)) {
+      for (const socket of ends) socket.destroy();
+      for (const lane of this.#lanes) lane.destroy();
+    }
+    if (ends.every((socket) => socket.destroyed)) this.onEnd();
   }
 }
 
