@@ -63,15 +63,28 @@ function listOf(items: Json, description: string): JsonObject {
 const clusterEntry = object(
   {
     name: described(string, 'Name of the Cluster.'),
-    state: described(string, 'What this copy is up to: Synced, Pending, Waiting, Unreachable, Failed, NameTaken, …'),
-    share: described(integer, 'Replicas asked of this cluster; absent for objects that are copied whole.'),
+    state: described(
+      string,
+      'What this copy is up to: Synced, Pending, Waiting, Unreachable, Failed, NameTaken, …',
+    ),
+    share: described(
+      integer,
+      'Replicas asked of this cluster; absent for objects that are copied whole.',
+    ),
     ready: described(integer, 'Replicas that are ready there.'),
     reason: described(string, 'Why the copy is here, is not here, or is not as it should be.'),
     message: described(string, 'The same for people.'),
     lastError: object({ time: string, message: string }, "The member's last refusal."),
     drift: listOf(
       object(
-        { field: string, expected: string, actual: string, manager: string, time: string, corrected: { type: 'boolean' } },
+        {
+          field: string,
+          expected: string,
+          actual: string,
+          manager: string,
+          time: string,
+          corrected: { type: 'boolean' },
+        },
         'One field that somebody changed in the member.',
       ),
       'Changes made behind the back of the federation.',
@@ -83,12 +96,19 @@ const clusterEntry = object(
 
 const schema: JsonObject = {
   type: 'object',
-  description: 'Where the copies of one object are, and why. Computed by the federation; read-only.',
+  description:
+    'Where the copies of one object are, and why. Computed by the federation; read-only.',
   properties: {
     status: object(
       {
         template: object(
-          { apiVersion: string, kind: string, name: string, uid: string, generation: { type: 'integer', format: 'int64' } },
+          {
+            apiVersion: string,
+            kind: string,
+            name: string,
+            uid: string,
+            generation: { type: 'integer', format: 'int64' },
+          },
           'The object whose copies these are.',
         ),
         mode: described(string, 'Divide, Copy, One or Home.'),
@@ -99,7 +119,10 @@ const schema: JsonObject = {
         reason: described(string, 'What is not as it should be, in short.'),
         unplaced: described(integer, 'Replicas that no cluster gets.'),
         clusters: listOf(clusterEntry, 'One entry per cluster.'),
-        conditions: listOf({ type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, 'Placed, Settled, Frozen.'),
+        conditions: listOf(
+          { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+          'Placed, Settled, Frozen.',
+        ),
       },
       'What the federation knows of the copies.',
     ),
@@ -107,13 +130,55 @@ const schema: JsonObject = {
 };
 
 const columns: readonly Column[] = [
-  { name: 'Mode', type: 'string', priority: 0, jsonPath: '.status.mode', description: 'Divide, Copy, One or Home.' },
-  { name: 'Shares', type: 'string', priority: 0, jsonPath: '.status.summary', description: 'Replicas per cluster.' },
-  { name: 'Synced', type: 'string', priority: 0, jsonPath: '.status.synced', description: 'Copies as they should be.' },
-  { name: 'Reason', type: 'string', priority: 0, jsonPath: '.status.reason', description: 'What is not as it should be.' },
-  { name: 'Placement', type: 'string', priority: 1, jsonPath: '.status.placement', description: 'What governs it.' },
-  { name: 'Decision', type: 'integer', priority: 1, jsonPath: '.status.decision', description: 'Its number.' },
-  { name: 'Age', type: 'date', priority: 0, jsonPath: '.metadata.creationTimestamp', description: "The template's age." },
+  {
+    name: 'Mode',
+    type: 'string',
+    priority: 0,
+    jsonPath: '.status.mode',
+    description: 'Divide, Copy, One or Home.',
+  },
+  {
+    name: 'Shares',
+    type: 'string',
+    priority: 0,
+    jsonPath: '.status.summary',
+    description: 'Replicas per cluster.',
+  },
+  {
+    name: 'Synced',
+    type: 'string',
+    priority: 0,
+    jsonPath: '.status.synced',
+    description: 'Copies as they should be.',
+  },
+  {
+    name: 'Reason',
+    type: 'string',
+    priority: 0,
+    jsonPath: '.status.reason',
+    description: 'What is not as it should be.',
+  },
+  {
+    name: 'Placement',
+    type: 'string',
+    priority: 1,
+    jsonPath: '.status.placement',
+    description: 'What governs it.',
+  },
+  {
+    name: 'Decision',
+    type: 'integer',
+    priority: 1,
+    jsonPath: '.status.decision',
+    description: 'Its number.',
+  },
+  {
+    name: 'Age',
+    type: 'date',
+    priority: 0,
+    jsonPath: '.metadata.creationTimestamp',
+    description: "The template's age.",
+  },
 ];
 
 function distributionType(kind: string, namespaced: boolean): ResourceType {
@@ -132,5 +197,13 @@ function distributionType(kind: string, namespaced: boolean): ResourceType {
   };
 }
 
-export const distributionKind: Kind = { type: distributionType('Distribution', true), schema, columns };
-export const clusterDistributionKind: Kind = { type: distributionType('ClusterDistribution', false), schema, columns };
+export const distributionKind: Kind = {
+  type: distributionType('Distribution', true),
+  schema,
+  columns,
+};
+export const clusterDistributionKind: Kind = {
+  type: distributionType('ClusterDistribution', false),
+  schema,
+  columns,
+};

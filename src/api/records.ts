@@ -62,5 +62,15 @@ export interface TombstoneSpec {
 const anyObject: JsonObject = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
 const recordSchema: JsonObject = { type: 'object', properties: { spec: anyObject } };
 
-export const decisionKind: Kind = { type: decisionType, schema: recordSchema, columns: [], hidden: true };
-export const tombstoneKind: Kind = { type: tombstoneType, schema: recordSchema, columns: [], hidden: true };
+export const decisionKind: Kind = {
+  type: decisionType,
+  schema: recordSchema,
+  columns: [],
+  hidden: true,
+};
+export const tombstoneKind: Kind = {
+  type: tombstoneType,
+  schema: recordSchema,
+  columns: [],
+  hidden: true,
+};

@@ -97,11 +97,17 @@ export const statusRules: Readonly<Record<string, StatusRules>> = {
     accessModes: 'union',
     conditions: 'conditions',
   },
-  pods: { phase: { worst: ['Failed', 'Unknown', 'Pending', 'Running', 'Succeeded'] }, conditions: 'conditions' },
+  pods: {
+    phase: { worst: ['Failed', 'Unknown', 'Pending', 'Running', 'Succeeded'] },
+    conditions: 'conditions',
+  },
   'apiservices.apiregistration.k8s.io': onlyConditions,
   'flowschemas.flowcontrol.apiserver.k8s.io': onlyConditions,
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': onlyConditions,
-  'validatingadmissionpolicies.admissionregistration.k8s.io': { typeChecking: 'first', conditions: 'conditions' },
+  'validatingadmissionpolicies.admissionregistration.k8s.io': {
+    typeChecking: 'first',
+    conditions: 'conditions',
+  },
   'servicecidrs.networking.k8s.io': onlyConditions,
   'volumeattachments.storage.k8s.io': { attached: 'same', attachmentMetadata: 'same' },
   'resourceclaims.resource.k8s.io': { allocation: 'first', reservedFor: 'union', devices: 'union' },
@@ -117,7 +123,11 @@ export const ownStatus: ReadonlySet<string> = new Set([
 export function guessOperation(field: string, value: unknown): Operation {
   if (field === 'conditions') return 'conditions';
   if (field === 'loadBalancer') return 'union';
-  if (typeof value === 'number' && /replicas$|^(ready|available|active|succeeded|failed)/i.test(field)) return 'sum';
+  if (
+    typeof value === 'number' &&
+    /replicas$|^(ready|available|active|succeeded|failed)/i.test(field)
+  )
+    return 'sum';
   return 'same';
 }
 

@@ -1,7 +1,13 @@
 /** The copies' statuses, made into one for the template. Pure. */
 import { isObject, type Json, type JsonObject } from '../kube/object.ts';
 import { addQuantities } from '../kube/quantity.ts';
-import { guessOperation, negativeConditions, type Operation, ownStatus, statusRules } from './aggregate-rules.ts';
+import {
+  guessOperation,
+  negativeConditions,
+  type Operation,
+  ownStatus,
+  statusRules,
+} from './aggregate-rules.ts';
 import { dataKey } from './render.ts';
 import { equal } from './three-way.ts';
 
@@ -39,7 +45,9 @@ export function aggregate(input: AggregateInput): JsonObject | undefined {
     if (field === 'observedGeneration') continue;
     const values = statuses.flatMap((copy) => {
       const value = copy.status![field];
-      return value === undefined ? [] : [{ cluster: copy.cluster, reachable: copy.reachable, value }];
+      return value === undefined
+        ? []
+        : [{ cluster: copy.cluster, reachable: copy.reachable, value }];
     });
     const operation = single ? 'first' : (rules[field] ?? guessOperation(field, values[0]!.value));
     const total = combine(operation, values, copies.length);
@@ -54,7 +62,13 @@ export function aggregate(input: AggregateInput): JsonObject | undefined {
 function countUnreachable(status: JsonObject, input: AggregateInput): void {
   const away = input.copies.filter((copy) => !copy.reachable && copy.status !== undefined);
   if (away.length === 0) return;
-  for (const field of ['readyReplicas', 'availableReplicas', 'numberReady', 'numberAvailable', 'ready']) {
+  for (const field of [
+    'readyReplicas',
+    'availableReplicas',
+    'numberReady',
+    'numberAvailable',
+    'ready',
+  ]) {
     if (typeof status[field] !== 'number') continue;
     for (const copy of away) status[field] -= numberOf(copy.status![field]);
     if (status[field] === 0 && field !== 'numberReady') delete status[field];
@@ -65,7 +79,10 @@ function countUnreachable(status: JsonObject, input: AggregateInput): void {
 }
 
 /** Only when every copy that can be asked has taken and seen the newest template; else what it was. */
-function observedGeneration(input: AggregateInput, statuses: readonly CopyStatus[]): number | undefined {
+function observedGeneration(
+  input: AggregateInput,
+  statuses: readonly CopyStatus[],
+): number | undefined {
   if (!statuses.some((copy) => copy.status!['observedGeneration'] !== undefined)) return undefined;
   if (input.copies.every((copy) => copy.current || !copy.reachable)) return input.generation;
   const previous = input.previous?.['observedGeneration'];
@@ -118,7 +135,9 @@ function numberOf(value: Json | undefined): number {
 function union(values: readonly Json[]): Json {
   if (values.every(isObject)) {
     const fields = new Set(values.flatMap((value) => Object.keys(value)));
-    return Object.fromEntries([...fields].map((field) => [field, union(values.flatMap((value) => value[field] ?? []))]));
+    return Object.fromEntries(
+      [...fields].map((field) => [field, union(values.flatMap((value) => value[field] ?? []))]),
+    );
   }
   const result: Json[] = [];
   for (const item of values.flat()) {
@@ -171,10 +190,13 @@ function combineCondition(
     result['reason'] = 'NotEverywhere';
     result['message'] = `${said.length} of ${copies} clusters report ${type}`;
   } else if (agreeing.length < said.length) {
-    result['message'] = `${agreeing.map((each) => each.cluster).join(', ')}: ${worst.condition['message'] ?? ''}`;
+    result['message'] =
+      `${agreeing.map((each) => each.cluster).join(', ')}: ${worst.condition['message'] ?? ''}`;
   }
   for (const field of ['lastTransitionTime', 'lastUpdateTime']) {
-    const times = agreeing.map((each) => each.condition[field]).filter((time) => typeof time === 'string');
+    const times = agreeing
+      .map((each) => each.condition[field])
+      .filter((time) => typeof time === 'string');
     if (times.length > 0) result[field] = times.sort().at(-1)!;
   }
   return result;

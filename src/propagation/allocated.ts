@@ -29,9 +29,15 @@ export const allocatedFields: Readonly<Record<string, readonly AllocatedField[]>
   'jobs.batch': [
     { path: ['spec', 'selector'], silent: true },
     { path: ['spec', 'template', 'metadata', 'labels', 'controller-uid'], silent: true },
-    { path: ['spec', 'template', 'metadata', 'labels', 'batch.kubernetes.io/controller-uid'], silent: true },
+    {
+      path: ['spec', 'template', 'metadata', 'labels', 'batch.kubernetes.io/controller-uid'],
+      silent: true,
+    },
     { path: ['spec', 'template', 'metadata', 'labels', 'job-name'], silent: true },
-    { path: ['spec', 'template', 'metadata', 'labels', 'batch.kubernetes.io/job-name'], silent: true },
+    {
+      path: ['spec', 'template', 'metadata', 'labels', 'batch.kubernetes.io/job-name'],
+      silent: true,
+    },
   ],
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': webhookBundle,
   'validatingwebhookconfigurations.admissionregistration.k8s.io': webhookBundle,

@@ -27,15 +27,26 @@ export interface Mark {
 }
 
 /**
- * The mark of an object read from `cluster`, or undefined for a stranger: no label of this federation, or an
- * identity that is not the object's own (controllers hand labels down to children, people copy YAML).
+ * The mark of an object read from `cluster`, or undefined for a stranger: another federation's label, or an
+ * identity that is not the object's own (controllers hand labels down to children, people copy YAML). A copy that
+ * only lost its label is still known by its identity, which holds the template's uid.
  */
-export function markOf(object: KubeObject, owner: { federation: string; cluster: string }): Mark | undefined {
+export function markOf(
+  object: KubeObject,
+  owner: { federation: string; cluster: string },
+): Mark | undefined {
   const { labels, annotations, name, namespace } = object.metadata;
-  if (labels?.[federationLabel] !== owner.federation) return undefined;
+  if ((labels?.[federationLabel] ?? owner.federation) !== owner.federation) return undefined;
   const parts = (annotations?.[copyOfAnnotation] ?? '').split('/');
   if (parts.length !== 6) return undefined;
-  const [group, kind, inNamespace, ofName, cluster, uid] = parts as [string, string, string, string, string, string];
+  const [group, kind, inNamespace, ofName, cluster, uid] = parts as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   const slash = object.apiVersion.indexOf('/');
   const ownGroup = slash < 0 ? '' : object.apiVersion.slice(0, slash);
   const own =
@@ -45,7 +56,15 @@ export function markOf(object: KubeObject, owner: { federation: string; cluster:
     inNamespace === (namespace ?? '') &&
     cluster === owner.cluster;
   if (!own) return undefined;
-  return { group, kind, namespace: inNamespace, name: ofName, cluster, uid, hash: annotations?.[hashAnnotation] ?? '' };
+  return {
+    group,
+    kind,
+    namespace: inNamespace,
+    name: ofName,
+    cluster,
+    uid,
+    hash: annotations?.[hashAnnotation] ?? '',
+  };
 }
 
 /** A merge patch that takes the mark off a copy and leaves the rest as it is. */

@@ -11,8 +11,8 @@ export interface RenderInput {
   readonly identity: TemplateIdentity;
   readonly federation: string;
   readonly cluster: string;
-  /** Replicas asked of this cluster; null = as the template says. */
-  readonly share: number | null;
+  /** What the decision gives this cluster; no share = the object as the template says. */
+  readonly share: { readonly share?: number; readonly completions?: number };
   /** Something else (an HPA) owns the number of replicas: leave the field out. */
   readonly replicasOwned?: boolean;
 }
@@ -57,7 +57,8 @@ export function render(input: RenderInput): Rendering {
   const { template, identity, cluster } = input;
   const body: JsonObject = {};
   for (const [field, value] of Object.entries(template)) {
-    if (field === 'apiVersion' || field === 'kind' || field === 'metadata' || field === 'status') continue;
+    if (field === 'apiVersion' || field === 'kind' || field === 'metadata' || field === 'status')
+      continue;
     body[field] = value as Json;
   }
   const shared = withoutAllocated(identity, body).object;
@@ -75,28 +76,26 @@ export function render(input: RenderInput): Rendering {
       [copyOfAnnotation]: identityOf(identity, cluster),
     } as Record<string, string>,
   };
-  const object: KubeObject = { apiVersion: template.apiVersion, kind: template.kind, metadata, ...shared };
-  const hash = createHash('sha256').update(stringifyJson(object as unknown as Json)).digest('base64url').slice(0, 22);
+  const object: KubeObject = {
+    apiVersion: template.apiVersion,
+    kind: template.kind,
+    metadata,
+    ...shared,
+  };
+  const hash = createHash('sha256')
+    .update(stringifyJson(object as unknown as Json))
+    .digest('base64url')
+    .slice(0, 22);
   metadata.annotations[hashAnnotation] = hash;
   return { object, hash };
 }
 
 function divideSpec(spec: JsonObject, { identity, share, replicasOwned }: RenderInput): void {
-  if (replicasOwned) {
-    delete spec['replicas'];
-    return;
+  if (replicasOwned) delete spec['replicas'];
+  else if (share.share !== undefined) {
+    spec[dataKey(identity) === 'jobs.batch' ? 'parallelism' : 'replicas'] = share.share;
   }
-  if (share === null) return;
-  if (dataKey(identity) !== 'jobs.batch') {
-    spec['replicas'] = share;
-    return;
-  }
-  const parallelism = typeof spec['parallelism'] === 'number' ? spec['parallelism'] : 1;
-  const completions = spec['completions'];
-  if (typeof completions === 'number') {
-    spec['parallelism'] = Math.max(1, Math.min(share, Math.ceil((parallelism * share) / Math.max(1, completions))));
-    spec['completions'] = share;
-  } else spec['parallelism'] = share;
+  if (share.completions !== undefined) spec['completions'] = share.completions;
 }
 
 /** The object without what a member allocates; `dropped` names what the user had set, as field paths. */
@@ -127,7 +126,9 @@ function remove(value: Json, field: AllocatedField, { at, trail, dropped }: Walk
   const step = field.path[at]!;
   if (step === '[]') {
     if (!Array.isArray(value)) return value;
-    return value.map((item, i) => remove(item, field, { at: at + 1, trail: `${trail}[${i}]`, dropped }));
+    return value.map((item, i) =>
+      remove(item, field, { at: at + 1, trail: `${trail}[${i}]`, dropped }),
+    );
   }
   if (!isObject(value) || !Object.hasOwn(value, step)) return value;
   const here = trail === '' ? step : `${trail}.${step}`;

@@ -12,7 +12,11 @@ export interface ThreeWay {
 }
 
 /** The live value with our changes in it. Shares every unchanged part with `live`; returns `live` itself when equal. */
-export function mergeThreeWay(input: ThreeWay, listKeys: ListKeys, path: readonly string[] = []): Json {
+export function mergeThreeWay(
+  input: ThreeWay,
+  listKeys: ListKeys,
+  path: readonly string[] = [],
+): Json {
   const { previous, desired, live } = input;
   if (isObject(desired) && isObject(live)) {
     return mergeObjects(isObject(previous) ? previous : {}, desired, { live, listKeys, path });
@@ -20,7 +24,11 @@ export function mergeThreeWay(input: ThreeWay, listKeys: ListKeys, path: readonl
   if (Array.isArray(desired) && Array.isArray(live)) {
     const keys = listKeys(path);
     if (keys !== undefined) {
-      const merged = mergeKeyed({ previous: Array.isArray(previous) ? previous : [], desired, live }, keys, { listKeys, path });
+      const merged = mergeKeyed(
+        { previous: Array.isArray(previous) ? previous : [], desired, live },
+        keys,
+        { listKeys, path },
+      );
       if (merged !== undefined) return merged;
     }
   }
@@ -32,7 +40,11 @@ interface Place {
   readonly path: readonly string[];
 }
 
-function mergeObjects(previous: JsonObject, desired: JsonObject, at: Place & { live: JsonObject }): JsonObject {
+function mergeObjects(
+  previous: JsonObject,
+  desired: JsonObject,
+  at: Place & { live: JsonObject },
+): JsonObject {
   const { live, listKeys, path } = at;
   const result: JsonObject = {};
   let changed = false;
@@ -47,7 +59,11 @@ function mergeObjects(previous: JsonObject, desired: JsonObject, at: Place & { l
       }
       continue;
     }
-    const merged = mergeThreeWay({ previous: own(previous, field), desired: wanted, live: value }, listKeys, [...path, field]);
+    const merged = mergeThreeWay(
+      { previous: own(previous, field), desired: wanted, live: value },
+      listKeys,
+      [...path, field],
+    );
     if (merged !== value) changed = true;
     result[field] = merged;
   }
@@ -60,12 +76,17 @@ function mergeObjects(previous: JsonObject, desired: JsonObject, at: Place & { l
 }
 
 /** What is left of a live value when all that we wrote into it goes; undefined = nothing of anybody else's. */
-function withoutOurs(previous: Json | undefined, live: Json, { listKeys, path }: Place): Json | undefined {
+function withoutOurs(
+  previous: Json | undefined,
+  live: Json,
+  { listKeys, path }: Place,
+): Json | undefined {
   if (isObject(previous) && isObject(live)) {
     const rest: JsonObject = {};
     for (const [field, value] of Object.entries(live)) {
       const ours = own(previous, field);
-      const kept = ours === undefined ? value : withoutOurs(ours, value, { listKeys, path: [...path, field] });
+      const kept =
+        ours === undefined ? value : withoutOurs(ours, value, { listKeys, path: [...path, field] });
       if (kept !== undefined) rest[field] = kept;
     }
     return Object.keys(rest).length === 0 ? undefined : rest;
@@ -83,16 +104,25 @@ function mergeKeyed(
   keys: readonly string[],
   place: Place,
 ): Json[] | undefined {
-  const [previous, desired, live] = [lists.previous, lists.desired, lists.live].map((list) => byKey(list, keys));
+  const [previous, desired, live] = [lists.previous, lists.desired, lists.live].map((list) =>
+    byKey(list, keys),
+  );
   if (previous === undefined || desired === undefined || live === undefined) return undefined;
   const merged: Json[] = [];
   for (const [key, item] of desired) {
-    merged.push(mergeThreeWay({ previous: previous.get(key), desired: item, live: live.get(key) }, place.listKeys, place.path));
+    merged.push(
+      mergeThreeWay(
+        { previous: previous.get(key), desired: item, live: live.get(key) },
+        place.listKeys,
+        place.path,
+      ),
+    );
   }
   for (const [key, item] of live) {
     if (!desired.has(key) && !previous.has(key)) merged.push(item);
   }
-  const same = merged.length === lists.live.length && merged.every((item, i) => item === lists.live[i]);
+  const same =
+    merged.length === lists.live.length && merged.every((item, i) => item === lists.live[i]);
   return same ? (lists.live as Json[]) : merged;
 }
 
@@ -112,7 +142,9 @@ const keyDefaults: Readonly<Record<string, string>> = { protocol: 'TCP' };
 function keyOf(item: Json, keys: readonly string[]): string | undefined {
   if (!isObject(item)) return undefined;
   const values = keys.map((key) => own(item, key) ?? keyDefaults[key]);
-  return values.every((value) => value !== undefined) ? JSON.stringify(values.map(String)) : undefined;
+  return values.every((value) => value !== undefined)
+    ? JSON.stringify(values.map(String))
+    : undefined;
 }
 
 /** The value of an own field, so that `constructor` and `__proto__` are fields like any other. */
@@ -137,7 +169,12 @@ export interface CompareInput {
 }
 
 /** Where the live copy no longer says what the member answered to our write, within the fields that we own. */
-export function differences(input: CompareInput, listKeys: ListKeys, path: readonly string[] = [], shown = ''): Difference[] {
+export function differences(
+  input: CompareInput,
+  listKeys: ListKeys,
+  path: readonly string[] = [],
+  shown = '',
+): Difference[] {
   const { rendered, baseline, live } = input;
   if (baseline === live || equal(baseline, live)) return [];
   if (isObject(rendered) && isObject(baseline) && isObject(live)) {
@@ -151,12 +188,19 @@ export function differences(input: CompareInput, listKeys: ListKeys, path: reado
     );
   }
   const keys = Array.isArray(rendered) ? listKeys(path) : undefined;
-  if (keys !== undefined && Array.isArray(rendered) && Array.isArray(baseline) && Array.isArray(live)) {
+  if (
+    keys !== undefined &&
+    Array.isArray(rendered) &&
+    Array.isArray(baseline) &&
+    Array.isArray(live)
+  ) {
     const maps = [rendered, baseline, live].map((list) => byKey(list, keys));
     const [ours, before, now] = maps;
     if (ours !== undefined && before !== undefined && now !== undefined) {
       return [...ours].flatMap(([key, item]) => {
-        const label = keys.map((name, i) => `${name}=${(JSON.parse(key) as string[])[i]}`).join(',');
+        const label = keys
+          .map((name, i) => `${name}=${(JSON.parse(key) as string[])[i]}`)
+          .join(',');
         const at = { rendered: item, baseline: before.get(key), live: now.get(key) };
         return differences(at, listKeys, path, `${shown}[${label}]`);
       });
@@ -173,5 +217,8 @@ export function equal(a: unknown, b: unknown): boolean {
   }
   if (!isObject(a) || !isObject(b)) return false;
   const fields = Object.keys(a);
-  return fields.length === Object.keys(b).length && fields.every((field) => Object.hasOwn(b, field) && equal(a[field], b[field]));
+  return (
+    fields.length === Object.keys(b).length &&
+    fields.every((field) => Object.hasOwn(b, field) && equal(a[field], b[field]))
+  );
 }

@@ -1,0 +1,310 @@
+/** Brings templates into members: one decider per template, its decision stored first, then one executor per member. */
+import type { Clock, Timer } from '../base/clock.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { RestClient } from '../client/rest.ts';
+import type { ResourceType } from '../kube/resource.ts';
+import { ApiError } from '../kube/status.ts';
+import type { Member, MemberSet } from '../members/member-set.ts';
+import { alwaysHome } from '../placement/modes.ts';
+import { Controller, type ReconcileResult } from '../reconcile/controller.ts';
+import { decideUnit, removingAfter } from './decide-unit.ts';
+import { Executor } from './execute.ts';
+import { Fleet } from './fleet.ts';
+import { Ledger } from './ledger.ts';
+import { Records, tombstoneKeptMs } from './records.ts';
+import { StatusWriter } from './status-writer.ts';
+import { Templates, type TemplateTypes } from './templates.ts';
+import { type Unit, Units } from './unit.ts';
+
+export interface PropagationOptions {
+  /** The federation's id: the uid of its kube-system namespace. */
+  readonly federation: string;
+  /** For hashes of values that may not be shown. */
+  readonly salt: string;
+  /** The federation's own API, in this process. */
+  readonly client: RestClient;
+  readonly members: MemberSet;
+  readonly types: TemplateTypes;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** How long a member is out of reach before its replicas are replaced, milliseconds. */
+  readonly failoverAfterMs?: number;
+  /** Clusters that were lost when the last process ended. */
+  readonly lostBefore?: ReadonlySet<string>;
+  remember?(cluster: string, lost: boolean): void;
+}
+
+/** Deciders at work at one time: each waits for the store, so many share one commit. */
+const decidersAtWork = 64;
+/** How long the first decisions wait for members to show themselves after a start, milliseconds. */
+const firstLookMs = 3000;
+
+export class Propagation {
+  readonly units = new Units();
+  readonly #options: PropagationOptions;
+  readonly #deciders: Controller;
+  readonly #records: Records;
+  readonly #templates: Templates;
+  readonly #statuses: StatusWriter;
+  readonly #fleet: Fleet;
+  readonly #ledger: Ledger;
+  readonly #executors = new Map<string, Executor>();
+  readonly #stopped = new AbortController();
+  #unsubscribe: (() => void) | undefined;
+  #fleetTimer: Timer | undefined;
+
+  constructor(options: PropagationOptions) {
+    this.#options = options;
+    const { client, clock, random, log, members } = options;
+    const shared = { client, clock, random, log, units: this.units };
+    this.#deciders = new Controller({
+      name: 'decider',
+      reconcile: (key) => this.#reconcile(key),
+      clock,
+      random,
+      log,
+      workers: decidersAtWork,
+    });
+    const onChange = (unit: Unit): void => this.#deciders.add(unit.key);
+    this.#templates = new Templates({
+      ...shared,
+      types: options.types,
+      travels: (type) => !alwaysHome(type),
+      onChange,
+    });
+    this.#records = new Records({
+      ...shared,
+      onChange,
+      typeOf: (template) => this.#templates.typeOf(template.group, template.resource),
+    });
+    this.#statuses = new StatusWriter({
+      ...shared,
+      knows: (unit, cluster) => this.#reaches(unit, cluster),
+    });
+    this.#ledger = new Ledger(clock);
+    this.#fleet = new Fleet({
+      members,
+      clock,
+      failoverAfterMs: options.failoverAfterMs ?? 300_000,
+      lostBefore: options.lostBefore ?? new Set(),
+      replicasIn: (cluster) => this.#replicas((name) => name === cluster),
+      replicasInAll: () => this.#replicas(() => true),
+      remember: (cluster, lost) => options.remember?.(cluster, lost),
+    });
+  }
+
+  /** Resolves when templates and records are known and work has begun. */
+  async start(): Promise<void> {
+    const { signal } = this.#stopped;
+    const { members } = this.#options;
+    await this.#records.start(signal);
+    await this.#templates.start(signal);
+    this.#unsubscribe = members.onChange((name, old, now) => this.#memberChanged(name, old, now));
+    for (const member of members.list()) this.#memberChanged(member.name, undefined, member);
+    await this.#firstLook();
+    this.#fleet.refresh();
+    this.#statuses.start();
+    this.#deciders.start();
+    for (const executor of this.#executors.values()) executor.start();
+    this.#watchFleet();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort(new Error('propagation stops'));
+    this.#unsubscribe?.();
+    this.#fleetTimer?.cancel();
+    await this.#deciders.stop();
+    await Promise.all([...this.#executors.values()].map((executor) => executor.stop()));
+    await Promise.all([this.#statuses.stop(), this.#templates.stop(), this.#records.stop()]);
+  }
+
+  /** Facts of the clusters as deciders see them. */
+  get fleet(): Fleet {
+    return this.#fleet;
+  }
+
+  get ledger(): Ledger {
+    return this.#ledger;
+  }
+
+  /** Decides about everything again: after a confirmation, or when the fleet has changed. */
+  decideAll(): void {
+    for (const unit of this.units.all()) this.#deciders.add(unit.key);
+  }
+
+  async #firstLook(): Promise<void> {
+    const { clock, members } = this.#options;
+    const until = clock.monotonic() + firstLookMs;
+    const settled = (): boolean => members.list().every((member) => member.health.writable);
+    while (!settled() && clock.monotonic() < until && !this.#stopped.signal.aborted) {
+      await new Promise<void>((resolve) => clock.after(20, resolve));
+    }
+  }
+
+  #replicas(counts: (cluster: string) => boolean): number {
+    let sum = 0;
+    for (const unit of this.units.all()) {
+      for (const [name, { share }] of Object.entries(unit.decision?.decision.clusters ?? {})) {
+        if (counts(name)) sum += share ?? 0;
+      }
+    }
+    return sum;
+  }
+
+  #memberChanged(name: string, old: Member | undefined, now: Member | undefined): void {
+    let executor = this.#executors.get(name);
+    const another = old !== undefined && now !== undefined && old.uid !== now.uid;
+    if (executor !== undefined && (now === undefined || another)) {
+      this.#executors.delete(name);
+      for (const unit of this.units.all()) unit.copies.delete(name);
+      void executor.stop();
+      executor = undefined;
+    }
+    if (now !== undefined && executor === undefined) {
+      executor = this.#newExecutor(now);
+      this.#executors.set(name, executor);
+      if (this.#fleetTimer !== undefined) executor.start();
+      for (const unit of this.units.all()) if (!unit.empty) executor.watch(unit.type);
+    } else if (now !== undefined) executor!.update(now);
+    this.#fleetChanged();
+  }
+
+  #newExecutor(member: Member): Executor {
+    const { federation, salt, clock, random, log, types } = this.#options;
+    return new Executor({
+      member,
+      federation,
+      salt,
+      clock,
+      random,
+      log,
+      units: this.units,
+      listKeys: (type: ResourceType) => types.listKeys(type),
+      namespacedTypes: () => this.#templates.namespaced(),
+      onCopyChange: (unit, what) => {
+        this.#statuses.add(unit);
+        if (what === 'copy' || unit.result?.decision.mode === 'Divide')
+          this.#deciders.add(unit.key);
+        this.units.changed(unit);
+      },
+      onAnswered: (unit, uid, cluster) => {
+        const answered = unit.answered.get(uid) ?? new Set();
+        if (answered.has(cluster)) return;
+        unit.answered.set(uid, answered.add(cluster));
+        this.#deciders.add(unit.key);
+      },
+    });
+  }
+
+  #reaches(unit: Unit, cluster: string): boolean {
+    const member = this.#options.members.get(cluster);
+    return (
+      member !== undefined &&
+      member.health.reachable &&
+      this.#executors.get(cluster)?.knows(unit.type) === true
+    );
+  }
+
+  #fleetChanged(): void {
+    if (this.#fleetTimer === undefined || !this.#fleet.refresh()) return;
+    this.decideAll();
+    for (const unit of this.units.all()) this.#statuses.add(unit);
+  }
+
+  #watchFleet(): void {
+    const wait = Math.min(this.#fleet.nextLossInMs() ?? 5000, 5000);
+    this.#fleetTimer = this.#options.clock.after(wait, () => {
+      this.#fleetChanged();
+      this.#watchFleet();
+    });
+  }
+
+  async #reconcile(key: string): Promise<ReconcileResult | undefined> {
+    const unit = this.units.get(key);
+    if (unit === undefined) return undefined;
+    const afterTombstones = await this.#bury(unit);
+    const afterDecision = unit.template === undefined ? undefined : await this.#decide(unit);
+    this.units.changed(unit);
+    const times = [afterTombstones, afterDecision].filter((time) => time !== undefined);
+    return times.length === 0 ? undefined : { requeueAfterMs: Math.max(0, Math.min(...times)) };
+  }
+
+  /** Makes the next decision about a template and sends executors after it. Returns when to look again, in milliseconds. */
+  async #decide(unit: Unit): Promise<number | undefined> {
+    const template = unit.template!;
+    const now = this.#options.clock.now();
+    let result: ReturnType<typeof decideUnit>;
+    try {
+      result = decideUnit({
+        unit,
+        template,
+        clusters: this.#fleet.facts(),
+        guard: this.#ledger.facts(this.units, unit),
+        frozen: this.#fleet.frozen,
+        now,
+      });
+      unit.obstacle = undefined;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      unit.obstacle = { reason: 'InvalidPlacement', message: messageOf(error) };
+      return undefined;
+    }
+    unit.result = result;
+    const removing = removingAfter(unit, result.decision);
+    const owed = JSON.stringify(removing) !== JSON.stringify(unit.decision?.spec.removing ?? {});
+    const placed = Object.keys(result.decision.clusters).length > 0 || unit.decision !== undefined;
+    if (placed && (result.changed || owed)) {
+      await this.#records.storeDecision(unit, result.decision, removing);
+      this.#ledger.note(result.removals);
+    }
+    this.#announce(unit, result.sharesChanged || owed);
+    return result.lookAgainAt === undefined ? undefined : result.lookAgainAt - now;
+  }
+
+  /** Tells executors of a new decision or a new template, once. */
+  #announce(unit: Unit, decisionChanged: boolean): void {
+    const version = unit.template?.metadata.resourceVersion ?? '';
+    if (!decisionChanged && unit.announced === version) return;
+    unit.announced = version;
+    for (const name of unit.clusters()) this.#executors.get(name)?.add(unit);
+    this.#statuses.add(unit);
+  }
+
+  /** Sees a deletion through. Returns when to look again, in milliseconds. */
+  async #bury(unit: Unit): Promise<number | undefined> {
+    let next: number | undefined;
+    for (const [uid, { spec }] of [...unit.tombstones]) {
+      const now = this.#options.clock.now();
+      if (spec.completedAt !== undefined) {
+        const left = Date.parse(spec.completedAt) + tombstoneKeptMs - now;
+        if (left <= 0) await this.#records.forget(unit, uid);
+        else next = Math.min(next ?? left, left);
+        continue;
+      }
+      const owing = this.#owing(unit, uid);
+      if (owing.length === 0) {
+        await this.#records.complete(unit, uid, [...(unit.answered.get(uid) ?? [])]);
+        next = Math.min(next ?? tombstoneKeptMs, tombstoneKeptMs);
+      } else for (const cluster of owing) this.#executors.get(cluster)?.add(unit);
+    }
+    return next;
+  }
+
+  /** Members that have or may have a copy of a deleted template and have not said that it is gone. */
+  #owing(unit: Unit, uid: string): string[] {
+    const stored = unit.decisions.get(uid);
+    const names = new Set([
+      ...Object.keys(stored?.decision.clusters ?? {}),
+      ...Object.keys(stored?.spec.removing ?? {}),
+    ]);
+    for (const [name, copy] of unit.copies) if (copy.mark?.uid === uid) names.add(name);
+    const answered = unit.answered.get(uid);
+    return [...names].filter((name) => {
+      if (!this.#executors.has(name)) return false;
+      return !answered?.has(name) || unit.copies.get(name)?.mark?.uid === uid;
+    });
+  }
+}

@@ -1,0 +1,72 @@
+/** What is known of one template's copy in one cluster. Lost on restart and learnt again from the member. */
+import type { DriftEntry } from '../api/distribution.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { type Mark, markOf } from './mark.ts';
+import type { Problem } from './problem.ts';
+
+export class Copy {
+  readonly cluster: string;
+  mark: Mark | undefined;
+  /** The rendering that was last written or found unchanged, in this process. */
+  written: { readonly hash: string; readonly object: KubeObject } | undefined;
+  /** What the member made of it. */
+  baseline: KubeObject | undefined;
+  problem: Problem | undefined;
+  drift: DriftEntry[] = [];
+  altered: string[] = [];
+  /** A namespace that was there before us: used, never marked, never deleted. */
+  used = false;
+  /** Corrections in a row, and when the last was made (monotonic ms): the fourth waits. */
+  corrections = 0;
+  correctedAt = Number.NEGATIVE_INFINITY;
+  readonly #onPresence: (difference: 1 | -1) => void;
+  #live: KubeObject | undefined;
+
+  /** `onPresence` is told when a copy appears or goes, for counting. */
+  constructor(cluster: string, onPresence: (difference: 1 | -1) => void = () => {}) {
+    this.cluster = cluster;
+    this.#onPresence = onPresence;
+  }
+
+  /** The newest that is known to stand in the member; undefined = nothing of ours stands there. */
+  get live(): KubeObject | undefined {
+    return this.#live;
+  }
+
+  set live(object: KubeObject | undefined) {
+    if ((object === undefined) !== (this.#live === undefined))
+      this.#onPresence(object === undefined ? -1 : 1);
+    this.#live = object;
+  }
+
+  /** Takes what the member says stands there, unless something newer is known already. True when it was news. */
+  observe(object: KubeObject, federation: string): boolean {
+    if (this.live !== undefined && !isNewer(object, this.live)) return false;
+    this.live = object;
+    this.mark = markOf(object, { federation, cluster: this.cluster });
+    return true;
+  }
+
+  /** The member says that it is gone; `last` is the object as it was then. */
+  observeGone(last: KubeObject): boolean {
+    if (this.live === undefined || this.live.metadata.uid !== last.metadata.uid) return false;
+    this.forget();
+    return true;
+  }
+
+  forget(): void {
+    this.live = undefined;
+    this.mark = undefined;
+    this.written = undefined;
+    this.baseline = undefined;
+    this.altered = [];
+  }
+}
+
+/** resourceVersions are decimals that only grow within one object (KEP-5504). */
+function isNewer(object: KubeObject, than: KubeObject): boolean {
+  const a = object.metadata.resourceVersion ?? '';
+  const b = than.metadata.resourceVersion ?? '';
+  if (object.metadata.uid !== than.metadata.uid && a === b) return true;
+  return a.length === b.length ? a > b : a.length > b.length;
+}

@@ -1,0 +1,115 @@
+/** The decider's view of one unit: gathers what the planner needs, and says what is to be stored. Pure but for its inputs. */
+import type { DecisionSpec } from '../api/records.ts';
+import { type JsonObject, type KubeObject, valueAt } from '../kube/object.ts';
+import { type DecideResult, decide } from '../placement/decide.ts';
+import type { Decision } from '../placement/decision.ts';
+import type { ClusterFacts, CopyFacts } from '../placement/facts.ts';
+import type { GuardFacts } from '../placement/guard.ts';
+import { modeOf } from '../placement/modes.ts';
+import { rulesOf } from '../placement/preferences.ts';
+import { dataKey } from './render.ts';
+import type { Unit } from './unit.ts';
+
+export interface DecideUnitInput {
+  readonly unit: Unit;
+  readonly template: KubeObject;
+  readonly clusters: readonly ClusterFacts[];
+  readonly guard: GuardFacts;
+  readonly frozen: boolean;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** Runs the planner for a unit's template. @throws ApiError for annotations that no admission has refused. */
+export function decideUnit(input: DecideUnitInput): DecideResult {
+  const { unit, template } = input;
+  const { mode, holdsData } = modeOf(unit.type, template);
+  const completions = valueAt(template, 'spec', 'completions');
+  const stored = unit.decision;
+  return decide({
+    template: unit.identity,
+    mode,
+    ...(holdsData === undefined ? {} : { holdsData }),
+    replicas: replicasOf(unit, template),
+    ...(typeof completions === 'number' && dataKey(unit.type) === 'jobs.batch'
+      ? { completions }
+      : {}),
+    rules: rulesOf(unit.type, template),
+    clusters: input.clusters,
+    copies: copyFacts(unit),
+    previous: stored?.decision,
+    now: input.now,
+    frozen: input.frozen,
+    guard: input.guard,
+  });
+}
+
+/** Replicas that the template wants; a Job's are its parallelism. Undefined where the kind has none. */
+export function replicasOf(unit: Unit, template: KubeObject): number | undefined {
+  const job = dataKey(unit.type) === 'jobs.batch';
+  const value = valueAt(template, 'spec', job ? 'parallelism' : 'replicas');
+  if (typeof value === 'number') return value;
+  return job ? 1 : undefined;
+}
+
+function copyFacts(unit: Unit): Map<string, CopyFacts> {
+  const facts = new Map<string, CopyFacts>();
+  for (const [cluster, { live }] of unit.copies) {
+    if (live === undefined) continue;
+    facts.set(cluster, {
+      ready: readyOf(live),
+      ...askOf(live),
+      midRollout: midRollout(live),
+    });
+  }
+  return facts;
+}
+
+/** Ready replicas of a live copy. */
+export function readyOf(live: KubeObject): number {
+  const status = live['status'] as JsonObject | undefined;
+  for (const field of ['readyReplicas', 'numberReady', 'ready']) {
+    const value = status?.[field];
+    if (typeof value === 'number') return value;
+  }
+  return 0;
+}
+
+function askOf(live: KubeObject): { ask?: number } {
+  const replicas = valueAt(live, 'spec', 'replicas');
+  return typeof replicas === 'number' ? { ask: replicas } : {};
+}
+
+/** A Deployment's controller has not yet brought all replicas to the newest template. */
+function midRollout(live: KubeObject): boolean {
+  const status = live['status'] as JsonObject | undefined;
+  const replicas = status?.['replicas'];
+  const updated = status?.['updatedReplicas'];
+  const observed = status?.['observedGeneration'];
+  if (typeof observed === 'number' && observed < (live.metadata.generation ?? 0)) return true;
+  return typeof replicas === 'number' && typeof updated === 'number' && updated < replicas;
+}
+
+/** Clusters that still owe an answer to losing their copy: those that the new decision no longer names, and earlier ones. */
+export function removingAfter(
+  unit: Unit,
+  decision: Decision,
+  how: 'Delete' | 'Orphan' = 'Delete',
+): DecisionSpec['removing'] {
+  const stored = unit.decision;
+  if (stored === undefined) return {};
+  const removing: DecisionSpec['removing'] = {};
+  for (const [cluster, earlier] of Object.entries(stored.spec.removing)) {
+    if (decision.clusters[cluster] === undefined && owes(unit, cluster))
+      removing[cluster] = earlier;
+  }
+  for (const cluster of Object.keys(stored.decision.clusters)) {
+    if (decision.clusters[cluster] === undefined) removing[cluster] = how;
+  }
+  return removing;
+}
+
+function owes(unit: Unit, cluster: string): boolean {
+  const copy = unit.copies.get(cluster);
+  return copy === undefined || copy.live !== undefined;
+}

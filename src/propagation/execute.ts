@@ -1,0 +1,379 @@
+/** The executor of one member: carries out the newest stored decisions there, and nothing that is not recorded. */
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { splitKey } from '../client/cache.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { pathOf, type ResourceType } from '../kube/resource.ts';
+import { ApiError } from '../kube/status.ts';
+import type { Member } from '../members/member-set.ts';
+import { Controller, type ReconcileResult } from '../reconcile/controller.ts';
+import { type Action, nextAction } from './action.ts';
+import type { Copy } from './copy.ts';
+import { CopyInformers } from './copy-informers.ts';
+import { correctionDelay, noteCorrection, noteRecreated, noteWritten } from './drift.ts';
+import { clusterHoldsStrangers } from './emptiness.ts';
+import { unmarkPatch } from './mark.ts';
+import { fieldManager, replicasScaledBy } from './owned.ts';
+import { problemOf } from './problem.ts';
+import type { ListKeys } from './three-way.ts';
+import type { Unit, Units } from './unit.ts';
+
+/** Writes in flight to one member. */
+const writesInFlight = 32;
+/** How often one reconciliation looks again after finding the member changed. */
+const roundsMax = 4;
+
+export interface ExecutorOptions {
+  readonly member: Member;
+  readonly federation: string;
+  /** For hashes of values that may not be shown. */
+  readonly salt: string;
+  readonly units: Units;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  listKeys(type: ResourceType): ListKeys;
+  namespacedTypes(): readonly ResourceType[];
+  /** A copy's status changed, or what is known of it did. */
+  onCopyChange(unit: Unit, what: 'status' | 'copy'): void;
+  /** The member has nothing left of a deleted template. */
+  onAnswered(unit: Unit, uid: string, cluster: string): void;
+}
+
+export class Executor {
+  readonly #options: ExecutorOptions;
+  readonly #controller: Controller;
+  readonly #informers: CopyInformers;
+  /** Namespace → units that wait for its copy. */
+  readonly #waiting = new Map<string, Set<string>>();
+  #member: Member;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+    this.#member = options.member;
+    const { clock, random, log } = options;
+    this.#controller = new Controller({
+      name: `executor ${options.member.name}`,
+      reconcile: (key, signal) => this.#reconcile(key, signal),
+      clock,
+      random,
+      log,
+      workers: writesInFlight,
+      backoff: { firstMs: 200, maxMs: 60_000 },
+    });
+    this.#informers = new CopyInformers({
+      ...options,
+      client: () => this.#member.client,
+      cluster: options.member.name,
+      onEvent: (unit, what) => {
+        if (what === 'gone' && this.#wanted(unit).kind === 'copy') {
+          noteRecreated(unit.copy(this.cluster), clock);
+        }
+        if (what !== 'status') this.#controller.add(unit.key);
+        options.onCopyChange(unit, what === 'status' ? 'status' : 'copy');
+      },
+    });
+  }
+
+  get cluster(): string {
+    return this.#member.name;
+  }
+
+  start(): void {
+    this.#controller.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#controller.stop();
+    await this.#informers.stop();
+  }
+
+  /** The newest snapshot; a member that can be written again catches up at once. */
+  update(member: Member): void {
+    const was = this.#member.health;
+    this.#member = member;
+    if (!was.reachable && member.health.reachable) this.#informers.restart();
+    if (!was.writable && member.health.writable) this.catchUp();
+  }
+
+  /** Looks at every unit that has or should have a copy here. */
+  catchUp(): void {
+    for (const unit of this.#options.units.all()) {
+      if (unit.clusters().has(this.cluster)) this.add(unit);
+    }
+  }
+
+  add(unit: Unit): void {
+    this.#informers.ensure(unit.type);
+    this.#controller.add(unit.key);
+  }
+
+  /** Learns what copies of a type stand here, also when nothing is to be written. */
+  watch(type: ResourceType): void {
+    this.#informers.ensure(type);
+  }
+
+  /** Whether the copies of a type are known here. */
+  knows(type: ResourceType): boolean {
+    return this.#informers.synced(type);
+  }
+
+  #wanted(unit: Unit) {
+    const live = unit.copies.get(this.cluster)?.live;
+    const scaledBy = live === undefined ? undefined : replicasScaledBy(live);
+    const replicasOwned = scaledBy === 'kube-controller-manager';
+    return unit.wanted(this.cluster, { federation: this.#options.federation, replicasOwned });
+  }
+
+  async #reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
+    const unit = this.#options.units.get(key);
+    if (unit === undefined || !this.#member.health.writable) return undefined;
+    if (!this.#informers.synced(unit.type)) {
+      this.#informers.ensure(unit.type, () => this.#controller.add(key));
+      return undefined;
+    }
+    const copy = unit.copy(this.cluster);
+    const before = copy.problem;
+    try {
+      for (let round = 0; round < roundsMax && !signal.aborted; round++) {
+        const action = nextAction(this.#wanted(unit), copy, this.#options.listKeys(unit.type));
+        const result = await this.#perform(action, unit, copy);
+        if (result !== 'again') return result;
+      }
+      return { requeueAfterMs: 1000 };
+    } catch (error) {
+      return this.#fail(unit, copy, error);
+    } finally {
+      if (before !== copy.problem) this.#options.onCopyChange(unit, 'copy');
+      this.#answer(unit, copy);
+    }
+  }
+
+  async #perform(
+    action: Action,
+    unit: Unit,
+    copy: Copy,
+  ): Promise<ReconcileResult | 'again' | undefined> {
+    switch (action.do) {
+      case 'nothing':
+        copy.problem = undefined;
+        return undefined;
+      case 'adopt':
+        this.#written(unit, copy, copy.live!);
+        return undefined;
+      case 'wait':
+        this.#setProblem(copy, action.reason, action.message);
+        return { requeueAfterMs: 5000 };
+      case 'create':
+        return this.#create(unit, copy);
+      case 'patch':
+        return this.#patch(unit, copy, action);
+      case 'delete':
+        return this.#delete(unit, copy);
+      case 'unmark':
+        await this.#member.client.patch(this.#path(unit), {
+          type: 'application/merge-patch+json',
+          body: unmarkPatch,
+        });
+        copy.forget();
+        return undefined;
+    }
+  }
+
+  async #create(unit: Unit, copy: Copy): Promise<ReconcileResult | 'again' | undefined> {
+    const wanted = this.#wanted(unit);
+    if (wanted.kind !== 'copy') return 'again';
+    try {
+      const target = pathOf({ ...unit.type, ...namespaceOf(unit) });
+      const answer = await this.#member.client.create(target, wanted.rendering.object, {
+        fieldManager,
+      });
+      this.#written(unit, copy, answer.object());
+      this.#wake(unit);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error;
+      return this.#meet(unit, copy);
+    }
+  }
+
+  /** Something of that name stands there already. */
+  async #meet(unit: Unit, copy: Copy): Promise<ReconcileResult | 'again' | undefined> {
+    const answer = await this.#member.client.find(this.#path(unit));
+    if (answer === undefined) return 'again';
+    const object = answer.object();
+    copy.live = undefined;
+    copy.observe(object, this.#options.federation);
+    if (copy.mark !== undefined) return 'again';
+    copy.forget();
+    if (unit.type.resource === 'namespaces' && unit.type.group === '') {
+      copy.problem = undefined;
+      copy.used = true;
+      this.#wake(unit);
+      return undefined;
+    }
+    const message = `an object of this name that the federation did not make is there already`;
+    this.#setProblem(copy, 'NameTaken', message);
+    return { requeueAfterMs: 30_000 };
+  }
+
+  async #patch(
+    unit: Unit,
+    copy: Copy,
+    action: Action & { do: 'patch' },
+  ): Promise<ReconcileResult | 'again' | undefined> {
+    const { clock, salt } = this.#options;
+    const waitMs = action.drift.length > 0 ? correctionDelay(copy, clock.monotonic()) : 0;
+    if (waitMs > 0) {
+      this.#setProblem(
+        copy,
+        'Drifted',
+        'changed again right after every correction; the next one waits',
+      );
+      return { requeueAfterMs: waitMs };
+    }
+    const before = copy.live!;
+    try {
+      const answer = await this.#member.client.patch(
+        this.#path(unit),
+        { type: 'application/merge-patch+json', body: action.patch },
+        { fieldManager },
+      );
+      noteCorrection({
+        copy,
+        before,
+        after: answer.object(),
+        drift: action.drift,
+        kind: unit.type.kind,
+        salt,
+        clock,
+      });
+      this.#written(unit, copy, answer.object());
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.code === 404 || error.reason === 'Conflict') return this.#refresh(unit, copy);
+      throw error;
+    }
+  }
+
+  async #delete(unit: Unit, copy: Copy): Promise<ReconcileResult | 'again' | undefined> {
+    const live = copy.live!;
+    const strangers = await clusterHoldsStrangers({
+      unit,
+      live,
+      client: this.#member.client,
+      federation: this.#options.federation,
+      cluster: this.cluster,
+      namespacedTypes: this.#options.namespacedTypes(),
+    });
+    if (strangers !== undefined) return this.#keepForStrangers(unit, copy, strangers);
+    const policy = unit.tombstones.get(copy.mark!.uid)?.spec.propagationPolicy ?? 'Background';
+    const { uid, resourceVersion } = live.metadata;
+    try {
+      const answer = await this.#member.client.delete(this.#path(unit), {
+        propagationPolicy: policy,
+        preconditions: { uid: uid!, resourceVersion: resourceVersion! },
+      });
+      const said = answer.object<KubeObject>();
+      if (said.kind === 'Status' || said.metadata.deletionTimestamp === undefined) copy.forget();
+      else copy.observe(said, this.#options.federation);
+      this.#options.onCopyChange(unit, 'copy');
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.code === 404 || error.reason === 'Conflict') return this.#refresh(unit, copy);
+      throw error;
+    }
+  }
+
+  async #keepForStrangers(
+    unit: Unit,
+    copy: Copy,
+    strangers: string,
+  ): Promise<ReconcileResult | 'again' | undefined> {
+    this.#options.log.warn('kept a copy because of what is in it', {
+      unit: unit.key,
+      cluster: this.cluster,
+      strangers,
+    });
+    await this.#member.client.patch(this.#path(unit), {
+      type: 'application/merge-patch+json',
+      body: unmarkPatch,
+    });
+    copy.forget();
+    return undefined;
+  }
+
+  /** The member has something newer than we knew. */
+  async #refresh(unit: Unit, copy: Copy): Promise<'again'> {
+    const answer = await this.#member.client.find(this.#path(unit));
+    if (answer === undefined) copy.forget();
+    else {
+      copy.live = undefined;
+      copy.observe(answer.object(), this.#options.federation);
+    }
+    return 'again';
+  }
+
+  #written(unit: Unit, copy: Copy, response: KubeObject): void {
+    const wanted = this.#wanted(unit);
+    copy.observe(response, this.#options.federation);
+    copy.problem = undefined;
+    if (wanted.kind === 'copy') {
+      noteWritten({
+        copy,
+        rendering: wanted.rendering,
+        response,
+        listKeys: this.#options.listKeys(unit.type),
+      });
+    }
+    this.#options.onCopyChange(unit, 'copy');
+  }
+
+  #fail(unit: Unit, copy: Copy, error: unknown): ReconcileResult {
+    const problem = problemOf(error, this.#options.clock);
+    copy.problem = problem;
+    if (problem.reason === 'NamespaceMissing') {
+      const keys = this.#waiting.get(unit.namespace) ?? new Set();
+      this.#waiting.set(unit.namespace, keys.add(unit.key));
+    }
+    this.#options.log.debug('a member refused a write', {
+      unit: unit.key,
+      cluster: this.cluster,
+      reason: problem.reason,
+    });
+    if (problem.transient) throw error;
+    return { requeueAfterMs: 60_000 };
+  }
+
+  /** A namespace has come to this member: what waits for it goes on. */
+  #wake(unit: Unit): void {
+    if (unit.type.group !== '' || unit.type.resource !== 'namespaces') return;
+    const keys = this.#waiting.get(unit.name);
+    this.#waiting.delete(unit.name);
+    for (const key of keys ?? []) this.#controller.add(key);
+  }
+
+  #answer(unit: Unit, copy: Copy): void {
+    for (const uid of unit.tombstones.keys()) {
+      if (copy.mark?.uid !== uid) this.#options.onAnswered(unit, uid, this.cluster);
+    }
+  }
+
+  #setProblem(copy: Copy, reason: string, message: string): void {
+    if (copy.problem?.reason === reason && copy.problem.message === message) return;
+    const time = new Date(this.#options.clock.now()).toISOString();
+    copy.problem = { reason, message, time, transient: false };
+  }
+
+  #path(unit: Unit): string {
+    return pathOf({ ...unit.type, ...namespaceOf(unit), name: unit.name });
+  }
+}
+
+function namespaceOf(unit: Unit): { namespace?: string } {
+  const { namespace } = splitKey(unit.objectKey);
+  return namespace === '' ? {} : { namespace };
+}

@@ -1,0 +1,121 @@
+/** The fleet as the planner sees it: who can be written, who is out of reach, and who counts as lost. */
+import type { Clock } from '../base/clock.ts';
+import type { Member, MemberSet } from '../members/member-set.ts';
+import type { ClusterFacts, ClusterState } from '../placement/facts.ts';
+
+/** One cluster may be failed over in this time without anybody's word, or a fifth of all replicas. */
+const lossWindowMs = 3600_000;
+const lossShare = 0.2;
+/** After its return a lost cluster is filled by what is ready there, for this long. */
+const returnedMs = 600_000;
+
+export interface FleetOptions {
+  readonly members: MemberSet;
+  readonly clock: Clock;
+  /** How long a member must be out of reach before its replicas are replaced, milliseconds. */
+  readonly failoverAfterMs: number;
+  /** Names of clusters that were declared lost before this process started. */
+  readonly lostBefore: ReadonlySet<string>;
+  /** Replicas asked of a cluster, and of all. */
+  replicasIn(cluster: string): number;
+  replicasInAll(): number;
+  /** A cluster was declared lost, or has come back: to be remembered over restarts. */
+  remember(cluster: string, lost: boolean): void;
+}
+
+export class Fleet {
+  readonly #options: FleetOptions;
+  readonly #lost = new Map<string, { readonly at: number; readonly replicas: number }>();
+  readonly #returned = new Map<string, number>();
+  #facts: readonly ClusterFacts[] | undefined;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    for (const name of options.lostBefore) {
+      this.#lost.set(name, { at: Number.NEGATIVE_INFINITY, replicas: 0 });
+    }
+  }
+
+  /** The same array until something changes. */
+  facts(): readonly ClusterFacts[] {
+    this.#facts ??= this.#options.members
+      .list()
+      .map((member) => factsOf(member, this.#stateOf(member)));
+    return this.#facts;
+  }
+
+  /** Most members are out of sight: more likely we are cut off than they are gone. */
+  get frozen(): boolean {
+    const members = this.#options.members.list();
+    const seen = members.filter((member) => member.health.reachable).length;
+    return members.length > 0 && seen * 2 <= members.length && seen < members.length;
+  }
+
+  /** Takes in the members' newest states. True when the facts have changed. */
+  refresh(): boolean {
+    for (const member of this.#options.members.list()) this.#judge(member);
+    const before = JSON.stringify(this.#facts ?? []);
+    this.#facts = undefined;
+    return JSON.stringify(this.facts()) !== before;
+  }
+
+  /** When an unreachable member would count as lost, milliseconds from now; undefined: none is on its way. */
+  nextLossInMs(): number | undefined {
+    const now = this.#options.clock.monotonic();
+    const due = this.#options.members
+      .list()
+      .filter((member) => member.unreachableSince !== undefined && !this.#lost.has(member.name))
+      .map((member) => member.unreachableSince! + this.#options.failoverAfterMs - now);
+    return due.length === 0 ? undefined : Math.max(1000, Math.min(...due));
+  }
+
+  #judge(member: Member): void {
+    const { name } = member;
+    if (member.health.reachable) {
+      if (!this.#lost.delete(name)) return;
+      this.#returned.set(name, this.#options.clock.monotonic());
+      this.#options.remember(name, false);
+      return;
+    }
+    if (this.#lost.has(name) || this.frozen || member.unreachableSince === undefined) return;
+    const away = this.#options.clock.monotonic() - member.unreachableSince;
+    if (away < this.#options.failoverAfterMs || !this.#mayLose(name)) return;
+    const replicas = this.#options.replicasIn(name);
+    this.#lost.set(name, { at: this.#options.clock.monotonic(), replicas });
+    this.#options.remember(name, true);
+  }
+
+  /** The budget: one cluster an hour, more only while all of them together hold little. */
+  #mayLose(name: string): boolean {
+    const since = this.#options.clock.monotonic() - lossWindowMs;
+    const recent = [...this.#lost.values()].filter((loss) => loss.at > since);
+    if (recent.length === 0) return true;
+    const replicas = recent.reduce(
+      (sum, loss) => sum + loss.replicas,
+      this.#options.replicasIn(name),
+    );
+    return replicas <= lossShare * this.#options.replicasInAll();
+  }
+
+  #stateOf(member: Member): ClusterState {
+    if (this.#lost.has(member.name)) return 'lost';
+    if (!member.health.writable) return member.health.reachable ? 'cordoned' : 'unreachable';
+    if (member.unschedulable || member.leaving) return 'cordoned';
+    const returned = this.#returned.get(member.name);
+    if (returned === undefined) return 'ready';
+    return this.#options.clock.monotonic() - returned < returnedMs ? 'returned' : 'ready';
+  }
+}
+
+function factsOf(member: Member, state: ClusterState): ClusterFacts {
+  const { name, labels, region, zones, provider, taints } = member;
+  return {
+    name,
+    labels,
+    ...(region === '' ? {} : { region }),
+    zones,
+    ...(provider === '' ? {} : { provider }),
+    taints,
+    state,
+  };
+}

@@ -1,0 +1,195 @@
+/** A dry-run of the rendered copy in one healthy target, so that what members would refuse is refused at the door. */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { TransportError } from '../client/transport.ts';
+import { stringifyJson } from '../kube/json.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { pathOf, type ResourceType } from '../kube/resource.ts';
+import { ApiError } from '../kube/status.ts';
+import type { Member, MemberSet } from '../members/member-set.ts';
+import { alwaysHome, modeOf } from '../placement/modes.ts';
+import { nextAction } from './action.ts';
+import { decideUnit } from './decide-unit.ts';
+import type { Fleet } from './fleet.ts';
+import { fieldManager } from './owned.ts';
+import { type Rendering, withoutAllocated } from './render.ts';
+import type { TemplateTypes } from './templates.ts';
+import { Unit, type Units, unitKey } from './unit.ts';
+
+/** Longest wait for a member's word, milliseconds. */
+const timeoutMs = 300;
+/** Renderings whose verdict is remembered, and for how long, milliseconds. */
+const rememberedMax = 2000;
+const rememberedMs = 300_000;
+
+export interface PreflightInput {
+  readonly type: ResourceType;
+  /** As it would be stored. */
+  readonly object: KubeObject;
+  readonly old: KubeObject | undefined;
+  warn(text: string): void;
+}
+
+export interface PreflightOptions {
+  readonly federation: string;
+  readonly units: Units;
+  readonly members: MemberSet;
+  readonly fleet: () => Fleet;
+  readonly types: TemplateTypes;
+  readonly clock: Clock;
+}
+
+export class Preflight {
+  readonly #options: PreflightOptions;
+  /** Hash → until when it is known to pass. */
+  readonly #passed = new Map<string, number>();
+
+  constructor(options: PreflightOptions) {
+    this.#options = options;
+  }
+
+  /** @throws ApiError with the member's own status when it says 400 or 422 about the object. */
+  async check(input: PreflightInput): Promise<void> {
+    const { type, object, old } = input;
+    if (alwaysHome(type) || modeOf(type, object).mode === 'Home') return;
+    if (
+      old !== undefined &&
+      old.metadata.generation === object.metadata.generation &&
+      sameBody(old, object)
+    )
+      return;
+    for (const field of withoutAllocated(type, object as never).dropped) {
+      input.warn(`${field} is allocated by each member itself and is not propagated`);
+    }
+    const target = this.#target(input);
+    if (target === undefined) return;
+    const { member, rendering, unit } = target;
+    const key = verdictKey(member.name, rendering, old !== undefined);
+    const now = this.#options.clock.monotonic();
+    if ((this.#passed.get(key) ?? 0) > now) return;
+    try {
+      const answer = await this.#dryRun(unit, rendering, member);
+      for (const warning of answer?.warnings ?? []) input.warn(warning);
+      this.#remember(key, now);
+    } catch (error) {
+      this.#judge(error, { input, member, key, now });
+    }
+  }
+
+  #judge(
+    error: unknown,
+    at: { input: PreflightInput; member: Member; key: string; now: number },
+  ): void {
+    const { input, member } = at;
+    if (error instanceof TransportError) {
+      input.warn(
+        `not checked beforehand: no answer from cluster ${member.name} within ${timeoutMs} ms`,
+      );
+      return;
+    }
+    if (!(error instanceof ApiError)) throw error;
+    if (error.code === 400 || error.code === 422) throw error;
+    // An object that is there already has passed validation; a missing namespace is on its way.
+    if (error.reason === 'AlreadyExists' || error.status.details?.kind === 'namespaces') {
+      this.#remember(at.key, at.now);
+      return;
+    }
+    if (error.code === 409) return;
+    input.warn(`not checked beforehand in cluster ${member.name}: ${error.message}`);
+  }
+
+  #dryRun(unit: Unit, rendering: Rendering, member: Member) {
+    const { type, namespace, name } = unit;
+    const place = { ...type, ...(namespace === '' ? {} : { namespace }) };
+    const copy = unit.copies.get(member.name);
+    const options = { fieldManager, dryRun: true, timeoutMs };
+    const templateUid = unit.template!.metadata.uid ?? '';
+    if (copy?.live !== undefined && copy.mark?.uid === templateUid) {
+      const action = nextAction(
+        { kind: 'copy', templateUid, rendering },
+        copy,
+        this.#options.types.listKeys(type),
+      );
+      if (action.do !== 'patch') return undefined;
+      // What others change meanwhile is no fault of this write.
+      const { metadata, ...rest } = action.patch;
+      const { resourceVersion: _, ...kept } = metadata as Record<string, unknown>;
+      const body = { metadata: kept, ...rest };
+      return member.client.patch(
+        pathOf({ ...place, name }),
+        { type: 'application/merge-patch+json', body },
+        options,
+      );
+    }
+    return member.client.create(pathOf(place), rendering.object, options);
+  }
+
+  /** Where the object would go, with its share, as the planner says now; one of the healthy ones, by name. */
+  #target({
+    type,
+    object,
+  }: PreflightInput): { member: Member; rendering: Rendering; unit: Unit } | undefined {
+    const { units, members, fleet, federation, clock } = this.#options;
+    const { namespace = '', name = '', uid = '' } = object.metadata;
+    const objectKey = namespace === '' ? name : `${namespace}/${name}`;
+    const known = units.get(unitKey(type, objectKey));
+    const unit = new Unit(type, objectKey);
+    unit.template = object;
+    for (const [cluster, copy] of known?.copies ?? []) unit.copies.set(cluster, copy);
+    const stored = known?.decisions.get(uid);
+    if (stored !== undefined) unit.decisions.set(uid, stored);
+    const { decision } = decideUnit({
+      unit,
+      template: object,
+      clusters: fleet().facts(),
+      guard: { recentRemovals: 0, governedCopies: 0, tripped: false, confirmed: false },
+      frozen: false,
+      now: clock.now(),
+    });
+    unit.decisions.set(uid, {
+      spec: { template: unit.identity, decision: {}, removing: {} },
+      decision,
+      resourceVersion: '',
+    });
+    const targets = Object.keys(decision.clusters).filter(
+      (cluster) => members.get(cluster)?.health.writable,
+    );
+    const cluster = targets[spread(name) % targets.length];
+    if (cluster === undefined) return undefined;
+    const wanted = unit.wanted(cluster, { federation, replicasOwned: false });
+    return wanted.kind === 'copy'
+      ? { member: members.get(cluster)!, rendering: wanted.rendering, unit }
+      : undefined;
+  }
+
+  #remember(key: string, now: number): void {
+    this.#passed.delete(key);
+    this.#passed.set(key, now + rememberedMs);
+    for (const oldest of this.#passed.keys()) {
+      if (this.#passed.size <= rememberedMax) break;
+      this.#passed.delete(oldest);
+    }
+  }
+}
+
+/** Different objects ask different members, so that no member bears all the questions. */
+function spread(name: string): number {
+  return createHash('sha256').update(name).digest().readUInt32LE(0);
+}
+
+/** What the verdict hangs on: the object without the names that every object has of its own. */
+function verdictKey(cluster: string, { object }: Rendering, update: boolean): string {
+  const { metadata, ...body } = object;
+  const hash = createHash('sha256');
+  hash.update(
+    `${cluster} ${update} ${metadata.namespace ?? ''} ${stringifyJson(metadata.labels ?? {})}`,
+  );
+  return hash.update(stringifyJson(body)).digest('base64url');
+}
+
+function sameBody(a: KubeObject, b: KubeObject): boolean {
+  if (a.metadata.generation === undefined) return false;
+  const travelling = ({ labels, annotations }: KubeObject['metadata']): string =>
+    JSON.stringify([labels, annotations]);
+  return travelling(a.metadata) === travelling(b.metadata);
+}

@@ -1,0 +1,212 @@
+/** A unit: one name of one type, with its template, records and copies. Everything propagation does is done per unit. */
+import type { DecisionSpec, TemplateIdentity, TombstoneSpec } from '../api/records.ts';
+import { keyOf } from '../client/cache.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { groupResource, type ResourceType } from '../kube/resource.ts';
+import type { DecideResult } from '../placement/decide.ts';
+import type { ClusterShare, Decision } from '../placement/decision.ts';
+import type { Wanted } from './action.ts';
+import { Copy } from './copy.ts';
+import { type Rendering, render } from './render.ts';
+
+export interface StoredDecision {
+  readonly spec: DecisionSpec;
+  readonly decision: Decision;
+  readonly resourceVersion: string;
+}
+
+export interface StoredTombstone {
+  readonly spec: TombstoneSpec;
+  readonly resourceVersion: string;
+}
+
+/** 'deployments.apps|default/web'. */
+export function unitKey(type: { group: string; resource: string }, objectKey: string): string {
+  return `${groupResource(type)}|${objectKey}`;
+}
+
+interface Rendered {
+  readonly template: KubeObject;
+  readonly share: ClusterShare;
+  readonly replicasOwned: boolean;
+  readonly rendering: Rendering;
+}
+
+export class Unit {
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  type: ResourceType;
+  template: KubeObject | undefined;
+  /** By template uid: a name can be used again before its last bearer's copies are gone. */
+  readonly decisions = new Map<string, StoredDecision>();
+  readonly tombstones = new Map<string, StoredTombstone>();
+  readonly copies = new Map<string, Copy>();
+  /** What the last decision said; undefined before the first in this process. */
+  result: DecideResult | undefined;
+  /** A decision cannot be made or stored; shown in Distribution. */
+  obstacle: { readonly reason: string; readonly message: string } | undefined;
+  /** resourceVersion of the template that executors were last told of. */
+  announced = '';
+  /** Template uid → clusters that have answered its tombstone in this process. */
+  readonly answered = new Map<string, Set<string>>();
+  /** Monotonic time of the last status write, milliseconds. */
+  statusWrittenAt = Number.NEGATIVE_INFINITY;
+  readonly #renderings = new Map<string, Rendered>();
+  readonly #onPresence: (difference: 1 | -1) => void;
+
+  constructor(
+    type: ResourceType,
+    objectKey: string,
+    onPresence: (difference: 1 | -1) => void = () => {},
+  ) {
+    this.type = type;
+    this.#onPresence = onPresence;
+    this.key = unitKey(type, objectKey);
+    const slash = objectKey.indexOf('/');
+    this.namespace = slash < 0 ? '' : objectKey.slice(0, slash);
+    this.name = objectKey.slice(slash + 1);
+  }
+
+  get objectKey(): string {
+    return keyOf({ namespace: this.namespace, name: this.name });
+  }
+
+  /** The stored decision of the template that stands there now. */
+  get decision(): StoredDecision | undefined {
+    const uid = this.template?.metadata.uid;
+    return uid === undefined ? undefined : this.decisions.get(uid);
+  }
+
+  get identity(): TemplateIdentity {
+    const { group, version, kind, resource } = this.type;
+    const { namespace, name } = this;
+    return {
+      group,
+      version,
+      kind,
+      resource,
+      namespace,
+      name,
+      uid: this.template?.metadata.uid ?? '',
+    };
+  }
+
+  /** Nothing is known of it any more. */
+  get empty(): boolean {
+    return (
+      this.template === undefined &&
+      this.decisions.size === 0 &&
+      this.tombstones.size === 0 &&
+      ![...this.copies.values()].some((copy) => copy.live !== undefined)
+    );
+  }
+
+  copy(cluster: string): Copy {
+    let copy = this.copies.get(cluster);
+    if (copy === undefined) {
+      copy = new Copy(cluster, this.#onPresence);
+      this.copies.set(cluster, copy);
+    }
+    return copy;
+  }
+
+  /** Every cluster in which there is, was or should be a copy. */
+  clusters(): Set<string> {
+    const names = new Set(this.copies.keys());
+    for (const { spec, decision } of this.decisions.values()) {
+      for (const name of Object.keys(decision.clusters)) names.add(name);
+      for (const name of Object.keys(spec.removing)) names.add(name);
+    }
+    return names;
+  }
+
+  /** What should stand in a cluster, by record: the tombstone of the copy's own template first, then the decision. */
+  wanted(cluster: string, about: { federation: string; replicasOwned: boolean }): Wanted {
+    const uid = this.copies.get(cluster)?.mark?.uid;
+    const buried = uid === undefined ? undefined : this.tombstones.get(uid);
+    if (buried !== undefined) {
+      const how = buried.spec.propagationPolicy === 'Orphan' ? 'Orphan' : 'Delete';
+      return { kind: 'gone', templateUid: uid!, how };
+    }
+    const stored = this.decision;
+    if (this.template === undefined || stored === undefined) return { kind: 'unknown' };
+    const templateUid = this.template.metadata.uid!;
+    const share = stored.decision.clusters[cluster];
+    if (share !== undefined) {
+      const rendering = this.#render(cluster, share, about);
+      return { kind: 'copy', templateUid, rendering };
+    }
+    const how = stored.spec.removing[cluster];
+    return how === undefined ? { kind: 'unknown' } : { kind: 'gone', templateUid, how };
+  }
+
+  /** Hash of what a cluster should hold now, if it has been rendered. */
+  renderedHash(cluster: string): string | undefined {
+    const known = this.#renderings.get(cluster);
+    const share = this.decision?.decision.clusters[cluster];
+    const newest = known !== undefined && known.template === this.template;
+    return newest && known.share.share === share?.share ? known.rendering.hash : undefined;
+  }
+
+  #render(
+    cluster: string,
+    share: ClusterShare,
+    { federation, replicasOwned }: { federation: string; replicasOwned: boolean },
+  ): Rendering {
+    const template = this.template!;
+    const known = this.#renderings.get(cluster);
+    if (
+      known !== undefined &&
+      known.template === template &&
+      known.share.share === share.share &&
+      known.share.completions === share.completions &&
+      known.replicasOwned === replicasOwned
+    ) {
+      return known.rendering;
+    }
+    const identity = this.identity;
+    const rendering = render({ template, identity, federation, cluster, share, replicasOwned });
+    this.#renderings.set(cluster, { template, share, replicasOwned, rendering });
+    return rendering;
+  }
+}
+
+/** All units, and who wants to know that one changed. */
+export class Units {
+  readonly #units = new Map<string, Unit>();
+  readonly #listeners = new Set<(unit: Unit) => void>();
+  /** Copies that stand in members, for the guard. */
+  governedCopies = 0;
+
+  get(key: string): Unit | undefined {
+    return this.#units.get(key);
+  }
+
+  of(type: ResourceType, objectKey: string): Unit {
+    const key = unitKey(type, objectKey);
+    let unit = this.#units.get(key);
+    if (unit === undefined) {
+      unit = new Unit(type, objectKey, (difference) => {
+        this.governedCopies += difference;
+      });
+      this.#units.set(key, unit);
+    }
+    return unit;
+  }
+
+  all(): IterableIterator<Unit> {
+    return this.#units.values();
+  }
+
+  /** For whoever shows units: Distribution. */
+  onChange(listener: (unit: Unit) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  changed(unit: Unit): void {
+    if (unit.empty) this.#units.delete(unit.key);
+    for (const listener of this.#listeners) listener(unit);
+  }
+}
