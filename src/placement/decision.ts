@@ -26,7 +26,7 @@ export interface ClusterShare {
   readonly share?: number;
   /** Completions of a divided Job, fixed when it is placed. */
   readonly completions?: number;
-  /** No longer chosen: the copy goes when its replicas have been replaced. */
+  /** No longer chosen. With a share: the copy goes when its replicas are replaced. Without: delete the copy now. */
   readonly leaving?: true;
   /** Was declared lost and its replicas are replaced elsewhere; cleared when it is back with all that was asked. */
   readonly replaced?: true;

@@ -1,0 +1,91 @@
+/** The clusters of one decision: chosen, on the way out, refused; after the guard has spoken. */
+import type { ClusterReason, ClusterShare, Decision } from './decision.ts';
+import type { ClusterFacts } from './facts.ts';
+import { type GuardAnswer, type GuardFacts, holdBack } from './guard.ts';
+import type { ClusterChoice } from './rules.ts';
+import { type Selection, select } from './select.ts';
+
+export interface Scope {
+  /** Every cluster of the input, in the order of ties. */
+  readonly order: readonly ClusterFacts[];
+  /** In the order of ties. */
+  readonly chosen: readonly ClusterFacts[];
+  /** Had a copy by the last decision and are no longer chosen, in the order of ties. */
+  readonly leaving: readonly ClusterFacts[];
+  readonly refused: ReadonlyMap<string, ClusterReason>;
+  readonly tooFewGroups?: ClusterReason;
+  /** Set when a guard holds the removals back: then `chosen` is what it was. */
+  readonly heldBack?: GuardAnswer;
+  /** Copies whose removal begins with this decision. */
+  readonly removals: number;
+}
+
+export interface ScopeInput {
+  /** In the order of ties. */
+  readonly clusters: readonly ClusterFacts[];
+  readonly choice: ClusterChoice | undefined;
+  readonly previous: Decision | undefined;
+  readonly guard: GuardFacts | undefined;
+  /** The copies that must stay where they are whatever the selection says. */
+  readonly pinned?: (cluster: ClusterFacts) => boolean;
+  /** Clusters that give their copy away, if there is another to give it to. */
+  readonly excluded?: (cluster: ClusterFacts) => boolean;
+}
+
+/** A cluster's entry; `constructor` is a cluster name like any other. */
+export function shareOf(decision: Decision | undefined, cluster: string): ClusterShare | undefined {
+  return decision && Object.hasOwn(decision.clusters, cluster)
+    ? decision.clusters[cluster]
+    : undefined;
+}
+
+export function scopeOf(input: ScopeInput): Scope {
+  const { clusters, previous } = input;
+  const staying = (name: string): boolean => {
+    const share = shareOf(previous, name);
+    return share !== undefined && !share.leaving;
+  };
+  const selection = selectOthers(input, staying);
+  const chosen = withPinned(input, selection, staying);
+  const names = new Set(chosen.map((cluster) => cluster.name));
+  const begins = clusters.filter((cluster) => staying(cluster.name) && !names.has(cluster.name));
+  const heldBack = input.guard && holdBack(input.guard, begins.length, names.size === 0);
+  const rest = {
+    order: clusters,
+    refused: selection.refused,
+    ...(selection.tooFewGroups && { tooFewGroups: selection.tooFewGroups }),
+  };
+  const wasLeaving = clusters.filter((cluster) => shareOf(previous, cluster.name)?.leaving);
+  if (heldBack)
+    return {
+      ...rest,
+      chosen: clusters.filter((cluster) => staying(cluster.name)),
+      leaving: wasLeaving,
+      heldBack,
+      removals: 0,
+    };
+  const leaving = clusters.filter(
+    (cluster) => shareOf(previous, cluster.name) !== undefined && !names.has(cluster.name),
+  );
+  return { ...rest, chosen, leaving, removals: begins.length };
+}
+
+function selectOthers(input: ScopeInput, staying: (name: string) => boolean): Selection {
+  const { clusters, choice, excluded } = input;
+  const all = select({ clusters, choice, incumbent: staying });
+  if (!excluded || !all.chosen.some(excluded)) return all;
+  const others = clusters.filter((cluster) => !excluded(cluster));
+  const rest = select({ clusters: others, choice, incumbent: staying });
+  return rest.chosen.length > 0 ? rest : all;
+}
+
+function withPinned(
+  input: ScopeInput,
+  selection: Selection,
+  staying: (name: string) => boolean,
+): readonly ClusterFacts[] {
+  const { pinned } = input;
+  if (!pinned) return selection.chosen;
+  const kept = input.clusters.filter((cluster) => staying(cluster.name) && pinned(cluster));
+  return kept.length === 0 ? selection.chosen : kept;
+}
