@@ -5,13 +5,16 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { versionsKey } from './versions.ts';
 
-/** What a test needs: an API server only, whole clusters with nodes, or the older Kubernetes. */
+/** What a test needs: API servers only, whole clusters with nodes, the older Kubernetes too. */
 export type Need = 'bare' | 'full' | 'older';
 
+const bare = ['etcd', 'kube-apiserver', 'kubectl'];
+const controllers = ['kube-controller-manager', 'kube-scheduler'];
+
 const needed: Record<Need, readonly string[]> = {
-  bare: ['etcd', 'kube-apiserver', 'kubectl'],
-  full: ['etcd', 'kube-apiserver', 'kubectl', 'kube-controller-manager', 'kube-scheduler', 'kwok'],
-  older: ['etcd', 'older/kube-apiserver', 'older/kubectl'],
+  bare,
+  full: [...bare, ...controllers, 'kwok'],
+  older: [...bare, ...['kube-apiserver', 'kubectl', ...controllers].map((name) => `older/${name}`)],
 };
 
 /** Where the binaries are or belong: KUBEBUILDER_ASSETS, else a cache folder of these versions. */

@@ -31,7 +31,7 @@ export type ComponentUser = (typeof componentUsers)[number];
 /** kube-apiserver with its own authority, RBAC and a prefix in the shared etcd. */
 export function apiserverCommand(place: Place): Command {
   const { certificates, folder } = place;
-  return command(place, place.older ? 'older/kube-apiserver' : 'kube-apiserver', [
+  return command(place, ofVersion(place, 'kube-apiserver'), [
     `--etcd-servers=${place.etcdUrl}`,
     `--etcd-prefix=/${place.name}`,
     '--bind-address=127.0.0.1',
@@ -64,7 +64,7 @@ export function componentCommands(place: Place): Command[] {
 function controllerManager(place: Place): Command {
   const { certificates } = place;
   const kubeconfig = place.componentKubeconfig('system:kube-controller-manager');
-  return command(place, 'kube-controller-manager', [
+  return command(place, ofVersion(place, 'kube-controller-manager'), [
     `--kubeconfig=${kubeconfig}`,
     `--service-account-private-key-file=${certificates.accountKeyFile}`,
     `--root-ca-file=${certificates.caFile}`,
@@ -79,7 +79,8 @@ function controllerManager(place: Place): Command {
 }
 
 function scheduler(place: Place): Command {
-  return command(place, 'kube-scheduler', [`--config=${place.schedulerConfig}`, '--secure-port=0']);
+  const args = [`--config=${place.schedulerConfig}`, '--secure-port=0'];
+  return command(place, ofVersion(place, 'kube-scheduler'), args);
 }
 
 function kwok(place: Place): Command {
@@ -91,6 +92,10 @@ function kwok(place: Place): Command {
     '--cidr=10.244.0.0/16',
     '--node-ip=127.0.0.1',
   ]);
+}
+
+function ofVersion({ older }: Place, program: string): string {
+  return older ? `older/${program}` : program;
 }
 
 function command(place: Place, file: string, args: string[]): Command {

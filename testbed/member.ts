@@ -32,7 +32,7 @@ export interface MemberSpec {
   readonly region?: string;
   /** With controllers, scheduler and fake nodes (default true); false: an API server only. */
   readonly full?: boolean;
-  /** Runs the older Kubernetes API server; its other components are current. */
+  /** Runs the older Kubernetes. */
   readonly older?: boolean;
   /** Fake nodes of a full member; default 3. */
   readonly nodes?: number;

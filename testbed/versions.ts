@@ -31,14 +31,14 @@ export const versions = { kubernetes, older, etcd, kwok } as const;
 export const versionsKey =
   `kubernetes-${bare(kubernetes)}-older-${bare(older)}` + `-etcd-${bare(etcd)}-kwok-${bare(kwok)}`;
 
+const programs = ['kube-apiserver', 'kubectl', 'kube-controller-manager', 'kube-scheduler'];
+
 /** In the order in which they are built: what a bare member needs comes first. */
 export const binaries: readonly Binary[] = [
   entry('etcd', 'etcd', 'go.etcd.io/etcd/server/v3', etcd),
-  ...['kube-apiserver', 'kubectl', 'kube-controller-manager', 'kube-scheduler'].map((name) =>
-    entry(name, 'kubernetes', `k8s.io/kubernetes/cmd/${name}`, kubernetes),
-  ),
+  ...programs.map((name) => entry(name, 'kubernetes', `k8s.io/kubernetes/cmd/${name}`, kubernetes)),
   entry('kwok', 'kwok', 'sigs.k8s.io/kwok/cmd/kwok', kwok),
-  ...['kube-apiserver', 'kubectl'].map((name) =>
+  ...programs.map((name) =>
     entry(`older/${name}`, 'older', `k8s.io/kubernetes/cmd/${name}`, older),
   ),
 ];
