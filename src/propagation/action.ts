@@ -71,7 +71,7 @@ function update(
     { previous: withoutUnowned(previous as Json, rendered), desired: rendered, live: current },
     listKeys,
   );
-  const patch = createMergePatch(current, merged);
+  const patch = createMergePatch(current as JsonObject, merged as JsonObject);
   return patch === undefined
     ? { do: 'adopt' }
     : { do: 'patch', patch: guarded(patch, live), drift };

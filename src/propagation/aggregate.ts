@@ -1,6 +1,6 @@
 /** The copies' statuses, made into one for the template. Pure. */
 import { isObject, type Json, type JsonObject } from '../kube/object.ts';
-import { addQuantities } from '../kube/quantity.ts';
+import { addQuantity, formatQuantity, parseQuantity } from '../kube/quantity.ts';
 import {
   guessOperation,
   negativeConditions,
@@ -151,7 +151,10 @@ function sumQuantities(values: readonly Json[]): JsonObject {
   for (const map of values.filter(isObject)) {
     for (const [name, quantity] of Object.entries(map)) {
       const before = Object.hasOwn(total, name) ? String(total[name]) : undefined;
-      total[name] = before === undefined ? quantity : addQuantities(before, String(quantity));
+      total[name] =
+        before === undefined
+          ? quantity
+          : formatQuantity(addQuantity(parseQuantity(before), parseQuantity(String(quantity))));
     }
   }
   return total;

@@ -7,9 +7,8 @@ import type { RestClient } from '../client/rest.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import type { Member, MemberSet } from '../members/member-set.ts';
-import { alwaysHome } from '../placement/modes.ts';
 import { Controller, type ReconcileResult } from '../reconcile/controller.ts';
-import { decideUnit, removingAfter } from './decide-unit.ts';
+import { decideUnit, removingAfter, travels } from './decide-unit.ts';
 import { Executor } from './execute.ts';
 import { Fleet } from './fleet.ts';
 import { Ledger } from './ledger.ts';
@@ -72,7 +71,7 @@ export class Propagation {
     this.#templates = new Templates({
       ...shared,
       types: options.types,
-      travels: (type) => !alwaysHome(type),
+      travels,
       onChange,
     });
     this.#records = new Records({
@@ -202,9 +201,7 @@ export class Propagation {
   #reaches(unit: Unit, cluster: string): boolean {
     const member = this.#options.members.get(cluster);
     return (
-      member !== undefined &&
-      member.health.reachable &&
-      this.#executors.get(cluster)?.knows(unit.type) === true
+      member?.health.reachable === true && this.#executors.get(cluster)?.knows(unit.type) === true
     );
   }
 
@@ -258,8 +255,8 @@ export class Propagation {
     const placed = Object.keys(result.decision.clusters).length > 0 || unit.decision !== undefined;
     if (placed && (result.changed || owed)) {
       await this.#records.storeDecision(unit, result.decision, removing);
-      this.#ledger.note(result.removals);
     }
+    this.#ledger.note(result);
     this.#announce(unit, result.sharesChanged || owed);
     return result.lookAgainAt === undefined ? undefined : result.lookAgainAt - now;
   }

@@ -1,12 +1,15 @@
 /** The decider's view of one unit: gathers what the planner needs, and says what is to be stored. Pure but for its inputs. */
 import type { DecisionSpec } from '../api/records.ts';
 import { type JsonObject, type KubeObject, valueAt } from '../kube/object.ts';
+import { parseApiVersion, type ResourceType } from '../kube/resource.ts';
+import { invalid } from '../kube/status.ts';
 import { type DecideResult, decide } from '../placement/decide.ts';
 import type { Decision } from '../placement/decision.ts';
 import type { ClusterFacts, CopyFacts } from '../placement/facts.ts';
 import type { GuardFacts } from '../placement/guard.ts';
 import { modeOf } from '../placement/modes.ts';
-import { rulesOf } from '../placement/preferences.ts';
+import { rulesFromAnnotations } from '../placement/preferences.ts';
+import { defaultRules, type PlacementRules } from '../placement/rules.ts';
 import { dataKey } from './render.ts';
 import type { Unit } from './unit.ts';
 
@@ -34,7 +37,7 @@ export function decideUnit(input: DecideUnitInput): DecideResult {
     ...(typeof completions === 'number' && dataKey(unit.type) === 'jobs.batch'
       ? { completions }
       : {}),
-    rules: rulesOf(unit.type, template),
+    rules: rulesOf(template),
     clusters: input.clusters,
     copies: copyFacts(unit),
     previous: stored?.decision,
@@ -42,6 +45,26 @@ export function decideUnit(input: DecideUnitInput): DecideResult {
     frozen: input.frozen,
     guard: input.guard,
   });
+}
+
+/** What governs a template. @throws ApiError 422 naming what is wrong with its annotations. */
+export function rulesOf(template: KubeObject): PlacementRules {
+  const { rules, causes } = rulesFromAnnotations(template);
+  if (causes.length === 0) return rules ?? defaultRules;
+  const { group } = parseApiVersion(template.apiVersion);
+  throw invalid({ group, kind: template.kind }, template.metadata.name ?? '', [...causes]);
+}
+
+/** Whether any object of the type can leave the federation. */
+export function travels(type: ResourceType): boolean {
+  if (type.group === 'rbac.authorization.k8s.io' || type.group === 'apiregistration.k8s.io')
+    return true;
+  const any: KubeObject = {
+    apiVersion: '',
+    kind: type.kind,
+    metadata: { name: 'any', namespace: 'any' },
+  };
+  return modeOf(type, any).mode !== 'Home';
 }
 
 /** Replicas that the template wants; a Job's are its parallelism. Undefined where the kind has none. */

@@ -1,37 +1,47 @@
-/** Counts the copies that decisions took away lately, over all templates, for the guard. */
+/** Keeps the guard's count of removals over all templates, and hears confirmations. */
 import type { Clock } from '../base/clock.ts';
-import type { GuardFacts } from '../placement/guard.ts';
+import type { DecideResult } from '../placement/decide.ts';
+import {
+  confirm,
+  emptyLedger,
+  type GuardFacts,
+  guardFacts,
+  type Ledger as Removals,
+  recordRemovals,
+  trip,
+} from '../placement/guard.ts';
 import type { Unit, Units } from './unit.ts';
 
-const windowMs = 600_000;
-/** Set on a template (or confirmed for all) by somebody who means it. */
+/** On a template: the number of the decision whose held-back removals somebody means. */
 export const confirmAnnotation = 'ubernetes.dev/confirm-removals';
 
 export class Ledger {
   readonly #clock: Clock;
-  #removals: { readonly at: number; readonly count: number }[] = [];
-  #confirmedUntil = Number.NEGATIVE_INFINITY;
+  #removals: Removals = emptyLedger;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  note(removals: number): void {
-    if (removals > 0) this.#removals.push({ at: this.#clock.monotonic(), count: removals });
+  /** Takes in a decision that was committed, or held back. */
+  note(result: DecideResult): void {
+    const now = this.#clock.now();
+    if (result.heldBack === 'TooManyRemovals') this.#removals = trip(this.#removals, now);
+    this.#removals = recordRemovals(this.#removals, result.removals, now);
   }
 
-  /** Lets everything pass that waits now. */
+  /** Lets everything pass that waits, and counts anew. */
   confirmAll(): void {
-    this.#confirmedUntil = this.#clock.monotonic() + windowMs;
+    this.#removals = confirm(this.#removals);
   }
 
   facts(units: Units, unit: Unit): GuardFacts {
-    const now = this.#clock.monotonic();
-    this.#removals = this.#removals.filter(({ at }) => at > now - windowMs);
-    const recentRemovals = this.#removals.reduce((sum, { count }) => sum + count, 0);
-    const governedCopies = units.governedCopies;
-    const confirmed = now < this.#confirmedUntil || isConfirmed(unit);
-    return { recentRemovals, governedCopies, tripped: false, confirmed };
+    const { governedCopies } = units;
+    return guardFacts(this.#removals, {
+      governedCopies,
+      confirmed: isConfirmed(unit),
+      now: this.#clock.now(),
+    });
   }
 }
 

@@ -7,9 +7,9 @@ import type { KubeObject } from '../kube/object.ts';
 import { pathOf, type ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import type { Member, MemberSet } from '../members/member-set.ts';
-import { alwaysHome, modeOf } from '../placement/modes.ts';
+import { modeOf } from '../placement/modes.ts';
 import { nextAction } from './action.ts';
-import { decideUnit } from './decide-unit.ts';
+import { decideUnit, travels } from './decide-unit.ts';
 import type { Fleet } from './fleet.ts';
 import { fieldManager } from './owned.ts';
 import { type Rendering, withoutAllocated } from './render.ts';
@@ -51,7 +51,7 @@ export class Preflight {
   /** @throws ApiError with the member's own status when it says 400 or 422 about the object. */
   async check(input: PreflightInput): Promise<void> {
     const { type, object, old } = input;
-    if (alwaysHome(type) || modeOf(type, object).mode === 'Home') return;
+    if (!travels(type) || modeOf(type, object).mode === 'Home') return;
     if (
       old !== undefined &&
       old.metadata.generation === object.metadata.generation &&

@@ -45,9 +45,16 @@ const rendered = (cluster = 'eu', share: { share?: number } = { share: 3 }) =>
 test('a copy carries labels, annotations and spec, and nothing that belongs to the template alone', () => {
   const { object } = rendered();
   assert.deepEqual(Object.keys(object), ['apiVersion', 'kind', 'metadata', 'spec']);
-  const { uid, resourceVersion, finalizers, ownerReferences, managedFields, generation } = object.metadata;
-  assert.deepEqual([uid, resourceVersion, finalizers, ownerReferences, managedFields, generation], Array(6).fill(undefined));
-  assert.deepEqual(Object.keys(object.metadata.annotations!).sort(), [copyOfAnnotation, hashAnnotation, 'note'].sort());
+  const { uid, resourceVersion, finalizers, ownerReferences, managedFields, generation } =
+    object.metadata;
+  assert.deepEqual(
+    [uid, resourceVersion, finalizers, ownerReferences, managedFields, generation],
+    Array(6).fill(undefined),
+  );
+  assert.deepEqual(
+    Object.keys(object.metadata.annotations!).sort(),
+    [copyOfAnnotation, hashAnnotation, 'note'].sort(),
+  );
   assert.deepEqual(object.metadata.labels, { app: 'web', [federationLabel]: 'fed-1' });
   assert.equal((object['spec'] as JsonObject)['replicas'], 3);
 });
@@ -71,8 +78,16 @@ test('a copy is known by its mark, and only as itself', () => {
   assert.equal(markOf(object, owner)?.hash, hash);
   assert.equal(markOf(object, { ...owner, cluster: 'us' }), undefined);
   assert.equal(markOf(object, { ...owner, federation: 'fed-2' }), undefined);
-  const child = { ...object, kind: 'ReplicaSet', metadata: { ...object.metadata, name: 'web-5d4' } };
-  assert.equal(markOf(child, owner), undefined, 'a ReplicaSet inherits the annotations of its Deployment');
+  const child = {
+    ...object,
+    kind: 'ReplicaSet',
+    metadata: { ...object.metadata, name: 'web-5d4' },
+  };
+  assert.equal(
+    markOf(child, owner),
+    undefined,
+    'a ReplicaSet inherits the annotations of its Deployment',
+  );
   const pasted = { ...object, metadata: { ...object.metadata, name: 'web2' } };
   assert.equal(markOf(pasted, owner), undefined, 'people copy YAML');
 });
@@ -87,7 +102,11 @@ test('a copy that lost only its label is still a copy', () => {
 test('what a member allocates is dropped and named, but a headless Service stays headless', () => {
   const type = { group: '', resource: 'services' };
   const service = {
-    spec: { clusterIP: '10.0.0.7', clusterIPs: ['10.0.0.7'], ports: [{ port: 80, nodePort: 30080 }] },
+    spec: {
+      clusterIP: '10.0.0.7',
+      clusterIPs: ['10.0.0.7'],
+      ports: [{ port: 80, nodePort: 30080 }],
+    },
   };
   const { object, dropped } = withoutAllocated(type, service);
   assert.deepEqual(object, { spec: { ports: [{ port: 80 }] } });

@@ -31,11 +31,15 @@ test('an item that somebody injected into a keyed list survives a change of ours
 
 test('an item that we took out of a keyed list goes', () => {
   const previous = { items: [{ name: 'a' }, { name: 'b' }] };
-  assert.deepEqual(merge(previous, { items: [{ name: 'b' }] }, previous), { items: [{ name: 'b' }] });
+  assert.deepEqual(merge(previous, { items: [{ name: 'b' }] }, previous), {
+    items: [{ name: 'b' }],
+  });
 });
 
 test('a list without keys is one value', () => {
-  assert.deepEqual(merge({ args: ['a'] }, { args: ['b'] }, { args: ['a', 'theirs'] }), { args: ['b'] });
+  assert.deepEqual(merge({ args: ['a'] }, { args: ['b'] }, { args: ['a', 'theirs'] }), {
+    args: ['b'],
+  });
 });
 
 test('without a memory of what was ours nothing is removed', () => {
@@ -56,7 +60,10 @@ test('the merge holds everything that is wanted, and merging again changes nothi
   fc.assert(
     fc.property(tree, tree, tree, (previous, desired, live) => {
       const merged = merge(previous, desired, live);
-      assert.deepEqual(differences({ rendered: desired, baseline: desired, live: merged }, byName), []);
+      assert.deepEqual(
+        differences({ rendered: desired, baseline: desired, live: merged }, byName),
+        [],
+      );
       assert.equal(merge(desired, desired, merged), merged);
     }),
     { numRuns: 2000 },
