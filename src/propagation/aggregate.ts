@@ -131,16 +131,21 @@ function numberOf(value: Json | undefined): number {
   return typeof value === 'number' ? value : 0;
 }
 
-/** Lists without doubles; of objects (loadBalancer), the union of each list in them. */
+/** Lists without doubles; of objects (loadBalancer), each list in them. */
 function union(values: readonly Json[]): Json {
-  if (values.every(isObject)) {
-    const fields = new Set(values.flatMap((value) => Object.keys(value)));
-    return Object.fromEntries(
-      [...fields].map((field) => [field, union(values.flatMap((value) => value[field] ?? []))]),
-    );
-  }
+  if (!values.every(isObject)) return withoutDoubles(values.flat());
+  const fields = new Set(values.flatMap((value) => Object.keys(value)));
+  return Object.fromEntries(
+    [...fields].map((field) => [
+      field,
+      withoutDoubles(values.flatMap((value) => value[field] ?? [])),
+    ]),
+  );
+}
+
+function withoutDoubles(items: readonly Json[]): Json[] {
   const result: Json[] = [];
-  for (const item of values.flat()) {
+  for (const item of items) {
     if (!result.some((other) => equal(other, item))) result.push(item);
   }
   return result;
