@@ -1,44 +1,17 @@
 /** The one pure entry: from what a template wants and what is seen of it to where its copies are. */
 import type { ClusterReason, ClusterShare, Decision, DecisionCondition } from './decision.ts';
 import { divided } from './divided.ts';
-import type { ClusterFacts, CopyFacts, Rooms } from './facts.ts';
-import type { GuardFacts, GuardReason } from './guard.ts';
+import { dividedJob } from './divided-job.ts';
+import type { ClusterFacts } from './facts.ts';
+import type { GuardReason } from './guard.ts';
+import type { DecideInput } from './input.ts';
 import type { Outcome } from './outcome.ts';
-import type { Mode, PlacementRules } from './rules.ts';
+import type { Mode } from './rules.ts';
 import { type Scope, type ScopeInput, scopeOf, shareOf } from './scope.ts';
 import { byTie } from './tie.ts';
 import { copied, single } from './whole.ts';
 
-export interface TemplateIdentity {
-  readonly group: string;
-  readonly kind: string;
-  /** '' for cluster-scoped objects. */
-  readonly namespace: string;
-  readonly name: string;
-}
-
-export interface DecideInput {
-  readonly template: TemplateIdentity;
-  /** From modeOf(); rules.mode wins over it, Home never gives way. */
-  readonly mode: Mode;
-  /** One only: the copy owns data (a claim), so it never moves by itself. From modeOf(). */
-  readonly holdsData?: boolean;
-  /** Replicas wanted (a Job's parallelism); undefined where the kind has none. */
-  readonly replicas: number | undefined;
-  /** A Job's spec.completions. */
-  readonly completions?: number;
-  readonly rules: PlacementRules;
-  readonly clusters: readonly ClusterFacts[];
-  /** By cluster name; a cluster without an entry has no copy (or none was seen yet). */
-  readonly copies: ReadonlyMap<string, CopyFacts>;
-  readonly rooms?: Rooms;
-  readonly previous: Decision | undefined;
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  /** Stop all movement: nothing that runs moves, nobody counts as lost. */
-  readonly frozen?: boolean;
-  readonly guard?: GuardFacts;
-}
+export type { DecideInput, TemplateIdentity } from './input.ts';
 
 export interface DecideResult {
   /** Equal to `previous` (the same reference) when nothing changed; else its number is one higher. */
@@ -90,6 +63,8 @@ function scopeInput(input: DecideInput, mode: Mode, clusters: readonly ClusterFa
   const { previous, guard } = input;
   const choice = input.rules.clusters;
   if (mode === 'Home') return { clusters, choice: { names: [] }, previous, guard };
+  // A divided Job's completions cannot be divided again: it stays where it was begun.
+  if (isDividedJob(input, mode)) return { clusters, choice, previous, guard, pinned: () => true };
   if (mode !== 'One') return { clusters, choice, previous, guard };
   const roomy = roomyFirst(clusters, input);
   const hand = (cluster: ClusterFacts): boolean =>
@@ -105,6 +80,10 @@ function scopeInput(input: DecideInput, mode: Mode, clusters: readonly ClusterFa
   };
 }
 
+function isDividedJob(input: DecideInput, mode: Mode): boolean {
+  return mode === 'Divide' && input.template.group === 'batch' && input.template.kind === 'Job';
+}
+
 /** For One: clusters known to have too little room come last. */
 function roomyFirst(clusters: readonly ClusterFacts[], input: DecideInput): ClusterFacts[] {
   const need = input.replicas ?? 1;
@@ -113,6 +92,7 @@ function roomyFirst(clusters: readonly ClusterFacts[], input: DecideInput): Clus
 }
 
 function outcomeOf(input: DecideInput, mode: Mode, scope: Scope): Outcome {
+  if (isDividedJob(input, mode)) return dividedJob(input, scope);
   if (mode === 'Divide' && input.replicas !== undefined)
     return divided(input, scope, input.replicas);
   return mode === 'One' ? single(input, scope) : copied(scope);

@@ -1,9 +1,9 @@
 /** Divide: replicas shared out over the chosen clusters, one bounded step at a time. */
 import { matchLabels } from '../kube/selector.ts';
-import type { DecideInput } from './decide.ts';
 import type { ClusterReason, ClusterShare, DecisionCondition } from './decision.ts';
 import { goal, type Slot, type Standing, seatsOf, sum, wantsMore, withinLimits } from './divide.ts';
 import type { ClusterFacts, CopyFacts } from './facts.ts';
+import type { DecideInput } from './input.ts';
 import type { Outcome } from './outcome.ts';
 import { planStep, type Step } from './plan.ts';
 import type { PlacementRules, WeightRule } from './rules.ts';
@@ -148,7 +148,7 @@ function askBefore(
 }
 
 /** The rule that a cluster falls under: by name before by selector before all. */
-function weights(rules: PlacementRules): (cluster: ClusterFacts) => WeightRule {
+export function weights(rules: PlacementRules): (cluster: ClusterFacts) => WeightRule {
   const byName = new Map<string, WeightRule>();
   const bySelector: WeightRule[] = [];
   let everywhere: WeightRule = {};

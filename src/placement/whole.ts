@@ -1,8 +1,8 @@
 /** Copy and One: the object as it stands, in every chosen cluster or in exactly one. */
 
-import type { DecideInput } from './decide.ts';
 import type { ClusterReason, ClusterShare, DecisionCondition } from './decision.ts';
 import type { ClusterFacts } from './facts.ts';
+import type { DecideInput } from './input.ts';
 import type { Outcome } from './outcome.ts';
 import { type Scope, shareOf } from './scope.ts';
 
