@@ -12,8 +12,17 @@ export interface Entry {
   readonly modRevision: number;
 }
 
+/** A key is 1 to this many bytes of UTF-8, without NUL. */
+export const maxKeyBytes = 4096;
+
+/** A commit has no more operations than this, each on a key of its own. */
+export const maxOperations = 4096;
+
+/** `count` of a range is told when no more keys than this follow its `start`. */
+export const maxCounted = 5000;
+
 /**
- * One write. `expect` is the modRevision the key must have: 0 = must not exist, undefined = anything.
+ * One write. The value belongs to the store from then on: nobody may change its bytes. `expect` is the modRevision the key must have: 0 = must not exist, undefined = anything.
  * `lease`: the key disappears (a commit of its own) when the lease ends.
  */
 export type Operation =
@@ -61,7 +70,10 @@ export interface WatchOptions {
   readonly after: number;
 }
 
-/** A stream of commits' changes (only those under the prefix); ends by close(), or throws CompactedError / SlowWatcherError. */
+/**
+ * A stream of commits' changes (only those under the prefix);
+ * a batch holds whole commits. Ends by close(), or throws CompactedError / SlowWatcherError. It can be read once.
+ */
 export interface StoreWatch extends AsyncIterable<readonly Change[]> {
   close(): void;
 }
@@ -69,7 +81,7 @@ export interface StoreWatch extends AsyncIterable<readonly Change[]> {
 export interface Store {
   /** The newest committed revision. */
   readonly revision: number;
-  /** Reads at or below it are refused. */
+  /** Reads below it are refused, watches may start after it: the state at it is still whole. */
   readonly compacted: number;
   get(key: string): Promise<Entry | undefined>;
   range(request: RangeRequest): Promise<RangeResult>;
@@ -77,6 +89,7 @@ export interface Store {
    * All operations or none, as one revision, durable when the promise resolves; resolves to that revision.
    * An empty list commits a tick (a revision without changes).
    * @throws PreconditionError when an `expect` does not hold; nothing is written then.
+   * @throws LeaseExpiredError when an operation names a lease that has ended; nothing is written then.
    * @throws StoreFullError when the disk is full; nothing is written then and later commits may succeed.
    */
   commit(operations: readonly Operation[]): Promise<number>;
@@ -94,6 +107,17 @@ export interface Store {
   renewLease(lease: number): Promise<void>;
   revokeLease(lease: number): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What is needed to go on after a store was restored from a copy. */
+export interface RecoverableStore extends Store {
+  /** Random, made with the store; a copy has the same. */
+  readonly id: string;
+  /**
+   * Raises the revision to at least `revision` and compacts up to there, so that no number handed out by the store that
+   * this is a copy of is ever used again for something else, and whoever resumes from one gets CompactedError.
+   */
+  advance(revision: number): Promise<void>;
 }
 
 export class PreconditionError extends Error {
@@ -136,7 +160,19 @@ export class StoreFullError extends Error {
   override readonly name = 'StoreFullError';
 }
 
-/** The first key that does not start with `prefix` and sorts after every key that does. */
+/**
+ * The first key that does not start with `prefix` and sorts (by UTF-8 bytes) after every key that does.
+ * For the empty prefix it is U+10FFFF, with which no key may start.
+ */
 export function prefixEnd(prefix: string): string {
-  return `${prefix.slice(0, -1)}${String.fromCodePoint(prefix.codePointAt(prefix.length - 1)! + 1)}`;
+  const points = Array.from(prefix);
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    const point = last.codePointAt(0)!;
+    if (point === lastCodePoint) continue;
+    const next = point + 1 >= 0xd800 && point + 1 <= 0xdfff ? 0xe000 : point + 1;
+    return points.join('') + String.fromCodePoint(next);
+  }
+  return String.fromCodePoint(lastCodePoint);
 }
+
+const lastCodePoint = 0x10ffff;
