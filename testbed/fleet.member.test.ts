@@ -68,6 +68,18 @@ describe('a full member', () => {
   });
 });
 
+describe('an older full member', () => {
+  test('runs pods too', async (t) => {
+    if (!(await requireMembers(t, 'full', 'older'))) return;
+    const fleet = await startFor(t, { name: 'old', older: true, nodes: 1 });
+    const member = fleet.member('old');
+    ok(await member.kubectl('create', 'deployment', 'web', '--image=web', '--replicas=2'));
+    ok(await member.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s'));
+    const version = 'jsonpath={.items[*].status.nodeInfo.kubeletVersion}';
+    assert.equal(ok(await member.kubectl('get', 'nodes', '-o', version)), member.version);
+  });
+});
+
 describe('bare members', () => {
   test('keep their data over a stop, and share nothing', async (t) => {
     if (!(await requireMembers(t, 'bare'))) return;
