@@ -95,8 +95,9 @@ function move(input: StepInput, seats: Seats, start: Float64Array, target: Float
   const sources = countSeats(shared, start);
   const overBound = countSeats(upper(shared, seats.top), start);
   const tryFrom = upper(start, Float64Array.from(slots, withinLimits));
+  const tryUpTo = target.map((value, i) => (start[i]! < tryFrom[i]! ? tryFrom[i]! : value));
   const motion = motionOf(replicas, input.maxPercent);
-  const urgent = overBound > 0 || countSeats(tryFrom, target) > 0;
+  const urgent = overBound > 0 || countSeats(tryFrom, tryUpTo) > 0;
   const budget = input.frozen ? 0 : urgent ? Math.max(1, motion) : motion;
   let held = 0;
   for (const slot of slots) held += slot.hold;
@@ -110,8 +111,8 @@ function move(input: StepInput, seats: Seats, start: Float64Array, target: Float
   if (motion === 0 && !rolling && free > first) {
     // "Never move what runs" still lets what was spilled go home: one try at a time, onto seats beyond the limit only.
     const home = upper(plan, tryFrom);
-    const tries = Math.min(free - first, countSeats(home, target));
-    const tried = firstSeats(seats, tries, home, upper(home, target));
+    const tries = Math.min(free - first, countSeats(home, tryUpTo));
+    const tried = firstSeats(seats, tries, home, upper(home, tryUpTo));
     plan = plan.map((value, i) => value + (tried[i]! - home[i]!));
     gone += tries;
   }
@@ -132,8 +133,10 @@ function keepReady(input: StepInput, seats: Seats, moved: Move, unplaced: number
     high[i] = Math.max(plan[i]!, Math.min(slot.ready, slot.ask));
   }
   const missing = Math.max(0, replicas - unplaced - ready);
-  // The surplus bounds it too: a budget that shrank in the middle of a move must not take what still serves.
-  const count = Math.min(Math.max(moved.budget, moved.surplus), missing);
+  // What has no place may stay as well until the others are ready, and a budget that shrank in the middle of a move must
+  // not take what still serves: neither makes more than there are now, or more than n and the budget.
+  const most = Math.max(moved.budget, moved.surplus) + unplaced;
+  const count = Math.min(most, missing);
   const kept = firstSeats(seats, count, plan, high);
   return kept.map((value, i) => value - plan[i]!);
 }
