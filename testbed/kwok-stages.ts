@@ -52,7 +52,12 @@ initContainerStatuses:
   state: {running: {startedAt: {{ $now | Quote }}}}
   {{ else }}
   started: false
-  state: {terminated: {exitCode: 0, reason: Completed, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}}
+  state:
+    terminated:
+      exitCode: 0
+      reason: Completed
+      startedAt: {{ $now | Quote }}
+      finishedAt: {{ $now | Quote }}
   {{ end }}
 {{ end }}
 {{ end }}
@@ -73,7 +78,9 @@ hostIPs:
 - ip: {{ . | Quote }}
 {{ end }}
 {{ end }}
-{{ with PodIPsWith .spec.nodeName ( or .spec.hostNetwork false ) ( or .metadata.uid "" ) ( or .metadata.name "" ) ( or .metadata.namespace "" ) }}
+{{ $meta := .metadata }}
+{{ $host := or .spec.hostNetwork false }}
+{{ with PodIPsWith .spec.nodeName $host $meta.uid $meta.name $meta.namespace }}
 podIP: {{ index . 0 | Quote }}
 podIPs:
 {{ range . }}
@@ -93,7 +100,12 @@ containerStatuses:
   restartCount: 0
   ready: false
   started: false
-  state: {terminated: {exitCode: 0, reason: Completed, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}}
+  state:
+    terminated:
+      exitCode: 0
+      reason: Completed
+      startedAt: {{ $now | Quote }}
+      finishedAt: {{ $now | Quote }}
 {{ end }}
 `;
 
