@@ -1,4 +1,7 @@
-/** Propagation against direct writes, A B A B in one run: `npm run bench:propagation -- --members 3 --objects 300`. */
+/**
+ * Propagation against direct writes, A B A B in one run: `npm run bench:propagation -- --members 3
+ * --objects 300`.
+ */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -33,7 +36,10 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     away: { type: 'string', default: '60' },
     full: { type: 'boolean', default: false },
-    out: { type: 'string', default: join(import.meta.dirname, '..', 'docs', 'reference', 'propagation-bench.json') },
+    out: {
+      type: 'string',
+      default: join(import.meta.dirname, '..', 'docs', 'reference', 'propagation-bench.json'),
+    },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -61,7 +67,12 @@ interface Rounds {
   readonly cpuMs: number[];
 }
 
-const empty = (): Record<Step, number[]> => ({ create: [], update: [], 'update again': [], delete: [] });
+const empty = (): Record<Step, number[]> => ({
+  create: [],
+  update: [],
+  'update again': [],
+  delete: [],
+});
 
 async function measureRounds(bench: Bench, observer: Observer): Promise<Rounds> {
   const rounds: Rounds = { direct: empty(), ours: empty(), cpuMs: [] };
@@ -78,7 +89,8 @@ async function measureRounds(bench: Bench, observer: Observer): Promise<Rounds> 
       console.log(`  ${round === 0 ? 'warm-up' : `round ${round}`} ${side.padEnd(6)} ${shown}`);
       if (round === 0) continue;
       for (const step of steps) rounds[side][step].push(rates[step]);
-      if (side === 'ours') rounds.cpuMs.push((after.cpuMs - before.cpuMs) / (4 * count * memberCount));
+      if (side === 'ours')
+        rounds.cpuMs.push((after.cpuMs - before.cpuMs) / (4 * count * memberCount));
     }
   }
   return rounds;
@@ -88,7 +100,10 @@ async function measureRounds(bench: Bench, observer: Observer): Promise<Rounds> 
 async function generatorLimit(): Promise<number> {
   const child = spawn(
     process.execPath,
-    ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'propagation', 'null-server.ts')],
+    [
+      '--disable-warning=ExperimentalWarning',
+      join(import.meta.dirname, 'propagation', 'null-server.ts'),
+    ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const server = await new Promise<string>((resolve) =>
@@ -97,7 +112,10 @@ async function generatorLimit(): Promise<number> {
   const clock = new WallClock();
   const clients = Array.from(
     { length: memberCount },
-    () => new RestClient(new TlsTransport({ server, clock, connections: 16 }), { userAgent: 'bench/1' }),
+    () =>
+      new RestClient(new TlsTransport({ server, clock, connections: 16 }), {
+        userAgent: 'bench/1',
+      }),
   );
   const observer = new Observer(1);
   await observer.start(clients.slice(0, 1), pathOf(deployments));
@@ -143,7 +161,11 @@ function rateRow(rounds: Rounds, step: Step, least: number): Row {
   };
 }
 
-function limitRow(what: string, values: readonly number[], most: { value: number; unit: string }): Row {
+function limitRow(
+  what: string,
+  values: readonly number[],
+  most: { value: number; unit: string },
+): Row {
   const ours = figure(values);
   return { what, ours, target: `≤ ${most.value} ${most.unit}`, reached: ours.median <= most.value };
 }
@@ -188,7 +210,13 @@ async function measure(bench: Bench): Promise<Row[]> {
       reached: true,
     },
     limitRow('drift corrected, p50 ms', drift, { value: 10, unit: 'ms' }),
-    { ...limitRow('drift corrected, p99 ms', [quantile(drift, 0.99)], { value: Infinity, unit: 'ms' }), target: '' },
+    {
+      ...limitRow('drift corrected, p99 ms', [quantile(drift, 0.99)], {
+        value: Infinity,
+        unit: 'ms',
+      }),
+      target: '',
+    },
     limitRow('CPU of the server, ms per object and member', rounds.cpuMs, { value: 1, unit: 'ms' }),
     limitRow('peak memory of the server, MiB', [peakMiB], { value: 250, unit: 'MiB' }),
     limitRow(`converged after ${values.away} s away, s`, [returned], { value: 2, unit: 's' }),
@@ -196,7 +224,8 @@ async function measure(bench: Bench): Promise<Row[]> {
 }
 
 function print(rows: readonly Row[]): void {
-  const cell = (f: Figure | undefined): string => (f === undefined ? '–' : `${f.median} (${f.min}–${f.max})`);
+  const cell = (f: Figure | undefined): string =>
+    f === undefined ? '–' : `${f.median} (${f.min}–${f.max})`;
   console.log('\n| | direct | ours | ratio | target | |\n|---|---|---|---|---|---|');
   for (const row of rows) {
     const verdict = row.target === '' ? '' : row.reached ? 'reached' : 'missed';
@@ -207,7 +236,9 @@ function print(rows: readonly Row[]): void {
 }
 
 const generator = await generatorLimit();
-console.log(`the generator alone reaches ${generator.toFixed(0)} objects/s to ${memberCount} targets`);
+console.log(
+  `the generator alone reaches ${generator.toFixed(0)} objects/s to ${memberCount} targets`,
+);
 const bench = await startBench({ members: memberCount, full: values.full });
 try {
   const rows = await measure(bench);

@@ -1,4 +1,6 @@
-/** A member that is away while objects are made: how long after its return until it has them all. */
+/**
+ * A member that is away while objects are made: how long after its return until it has them all.
+ */
 import { pathOf } from '../../src/kube/resource.ts';
 import { deployment } from './deployment.ts';
 import type { Bench } from './setup.ts';
@@ -10,7 +12,9 @@ export async function catchUp(
   load: Load,
   { awaySeconds, objects }: { awaySeconds: number; objects: number },
 ): Promise<number> {
-  const pid = bench.fleet.members[0]!.processes().find(({ title }) => title.includes('apiserver'))!.pid;
+  const pid = bench.fleet.members[0]!.processes().find(({ title }) =>
+    title.includes('apiserver'),
+  )!.pid;
   const names = Array.from({ length: objects }, (_, i) => `away-${i}`);
   const seen = names.map((name) => load.observer.expect(name, 0));
   // Frozen, it neither answers nor refuses: the kind of absence that costs time-outs.

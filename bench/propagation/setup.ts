@@ -30,7 +30,10 @@ export interface Federation {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-/** Members past their wires, so that no proxy of the testbed costs anything; a federation with all of them joined. */
+/**
+ * Members past their wires, so that no proxy of the testbed costs anything; a federation with all
+ * of them joined.
+ */
 export async function startBench(options: {
   members: number;
   full: boolean;
@@ -38,15 +41,28 @@ export async function startBench(options: {
   nodeArguments?: readonly string[];
 }): Promise<Bench> {
   const fleet = await startFleet({
-    members: Array.from({ length: options.members }, (_, i) => ({ name: `m${i + 1}`, full: options.full, podsPerNode: 110 })),
+    members: Array.from({ length: options.members }, (_, i) => ({
+      name: `m${i + 1}`,
+      full: options.full,
+      podsPerNode: 110,
+    })),
     durable: true,
   });
   const folder = await mkdtemp(join(tmpdir(), 'ubernetes-bench-'));
-  const kubeconfigs = await Promise.all(fleet.members.map((member) => directKubeconfig(member, folder)));
+  const kubeconfigs = await Promise.all(
+    fleet.members.map((member) => directKubeconfig(member, folder)),
+  );
   const members = await Promise.all(kubeconfigs.map((file) => clientFor(file)));
   const federation = await serve(join(folder, 'data'), options);
   for (const [i, file] of kubeconfigs.entries()) {
-    await run(['join', fleet.members[i]!.name, '--kubeconfig', federation.kubeconfig, '--member-kubeconfig', file]);
+    await run([
+      'join',
+      fleet.members[i]!.name,
+      '--kubeconfig',
+      federation.kubeconfig,
+      '--member-kubeconfig',
+      file,
+    ]);
   }
   const bench: Bench = {
     fleet,
@@ -66,7 +82,11 @@ export async function startBench(options: {
 /** A new process on the same data: after it was killed. */
 export async function serve(
   data: string,
-  options: { serveArguments?: readonly string[]; nodeArguments?: readonly string[]; listen?: string } = {},
+  options: {
+    serveArguments?: readonly string[];
+    nodeArguments?: readonly string[];
+    listen?: string;
+  } = {},
 ): Promise<Federation> {
   const child = spawn(
     process.execPath,
@@ -111,7 +131,9 @@ function readyLine(child: ChildProcess): Promise<string> {
 
 /** Runs one ubernetes command to its end. */
 export async function run(words: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [quiet, bin, ...words], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [quiet, bin, ...words], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
@@ -135,7 +157,9 @@ export async function clientFor(kubeconfig: string): Promise<RestClient> {
       throw new Error('a kubeconfig of the testbed holds everything itself');
     },
   });
-  return new RestClient(new TlsTransport({ ...settings, connections: 16 }), { userAgent: 'bench/1' });
+  return new RestClient(new TlsTransport({ ...settings, connections: 16 }), {
+    userAgent: 'bench/1',
+  });
 }
 
 async function directKubeconfig(member: Member, folder: string): Promise<string> {

@@ -14,7 +14,11 @@ export interface Figure {
 }
 
 export function figure(values: readonly number[]): Figure {
-  return { median: round(median(values)), min: round(Math.min(...values)), max: round(Math.max(...values)) };
+  return {
+    median: round(median(values)),
+    min: round(Math.min(...values)),
+    max: round(Math.max(...values)),
+  };
 }
 
 /** Three significant digits. */

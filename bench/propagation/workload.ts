@@ -1,4 +1,7 @@
-/** The writes that are measured, the same code for the federation and for members that are written directly. */
+/**
+ * The writes that are measured, the same code for the federation and for members that are written
+ * directly.
+ */
 import type { RestClient } from '../../src/client/rest.ts';
 import { pathOf } from '../../src/kube/resource.ts';
 import { deployment, namespace, versionPatch } from './deployment.ts';
@@ -37,8 +40,13 @@ const steps: readonly { step: Step; write: Write; expected: Expectation }[] = [
   { step: 'delete', write: remove, expected: 'gone' },
 ];
 
-/** Objects per second, step by step: from the first request to the last change seen in every member. */
-export async function throughput(load: Load, names: readonly string[]): Promise<Record<Step, number>> {
+/**
+ * Objects per second, step by step: from the first request to the last change seen in every member.
+ */
+export async function throughput(
+  load: Load,
+  names: readonly string[],
+): Promise<Record<Step, number>> {
   const rates: Partial<Record<Step, number>> = {};
   for (const { step, write, expected } of steps) {
     const seen = names.map((name) => load.observer.expect(name, expected));
@@ -74,11 +82,16 @@ export async function idleCreates(load: Load, names: readonly string[]): Promise
 
 export async function clear(load: Load, names: readonly string[]): Promise<void> {
   const gone = names.map((name) => load.observer.expect(name, 'gone'));
-  await Promise.all(names.map((name) => Promise.all(load.targets.map((client) => remove(client, name)))));
+  await Promise.all(
+    names.map((name) => Promise.all(load.targets.map((client) => remove(client, name)))),
+  );
   await within(60_000, Promise.all(gone), 'clear: not everything went');
 }
 
-/** Edits behind the federation's back: milliseconds from the edit until the member shows the old value again. */
+/**
+ * Edits behind the federation's back: milliseconds from the edit until the member shows the old
+ * value again.
+ */
 export async function driftCorrections(
   load: Load,
   member: RestClient,
@@ -92,7 +105,11 @@ export async function driftCorrections(
     const path = pathOf({ ...deployments, name });
     const body = { spec: { replicas: 100 + round } };
     const started = performance.now();
-    await member.patch(path, { type: 'application/merge-patch+json', body }, { fieldManager: 'someone' });
+    await member.patch(
+      path,
+      { type: 'application/merge-patch+json', body },
+      { fieldManager: 'someone' },
+    );
     for (;;) {
       const answer = await member.get(path);
       const spec = answer.object()['spec'] as { replicas?: number };

@@ -1,4 +1,7 @@
-/** Distribution and ClusterDistribution: computed, read-only answers to "where is it, and why there?" One per template. */
+/**
+ * Distribution and ClusterDistribution: computed, read-only answers to "where is it, and why
+ * there?" One per template.
+ */
 import type { Json, JsonObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import type { Column, Kind } from './kind.ts';

@@ -1,4 +1,7 @@
-/** The federation's own small records: which clusters a template has been decided into, and what has been deleted. */
+/**
+ * The federation's own small records: which clusters a template has been decided into, and what has
+ * been deleted.
+ */
 import type { JsonObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import type { Kind } from './kind.ts';
@@ -42,7 +45,10 @@ export interface DecisionSpec {
   template: TemplateIdentity;
   /** The planner's own record (placement/decision.ts), stored as it stands. */
   decision: JsonObject;
-  /** Clusters that this or an earlier decision took the copy from and that have not yet answered. No copy goes without. */
+  /**
+   * Clusters that this or an earlier decision took the copy from and that have not yet answered. No
+   * copy goes without.
+   */
   removing: Record<string, 'Delete' | 'Orphan'>;
 }
 

@@ -1,6 +1,8 @@
 /**
- * The seam for everything that is served: handlers turn HTTP into these calls and their answers back into bytes.
- * The registry is the default backend; merged views, computed kinds and member proxies are further ones.
+ * The seam for everything that is served: handlers turn HTTP into these calls and their answers
+ * back into bytes.
+ * The registry is the default backend; merged views, computed kinds and member proxies are further
+ * ones.
  */
 import type { Duplex } from 'node:stream';
 import type { KubeObject } from '../kube/object.ts';
@@ -32,7 +34,9 @@ export interface ObjectRef {
   readonly subresource?: string;
 }
 
-/** One object at one resourceVersion: exact bytes, with what selectors need beside them. Immutable. */
+/**
+ * One object at one resourceVersion: exact bytes, with what selectors need beside them. Immutable.
+ */
 export interface Item {
   readonly namespace: string;
   readonly name: string;
@@ -120,7 +124,10 @@ export interface WriteResult {
   readonly created: boolean;
 }
 
-/** A decoded body: `object` for storage, `text` for validation that needs duplicates and exact fields. */
+/**
+ * A decoded body: `object` for storage, `text` for validation that needs duplicates and exact
+ * fields.
+ */
 export interface WriteBody {
   readonly object: KubeObject;
   /** What the decoder noticed: duplicate fields as kube-apiserver words them. */
@@ -132,7 +139,10 @@ export interface Backend {
   get(context: RequestContext, ref: ObjectRef): Promise<Item>;
   list(context: RequestContext, request: ListRequest): Promise<ListResult>;
   watch(context: RequestContext, request: WatchRequest): Promise<WatchStream>;
-  /** Also POST to a subresource (`ref.subresource`: token, eviction, binding); `ref.name` is '' on a collection. */
+  /**
+   * Also POST to a subresource (`ref.subresource`: token, eviction, binding); `ref.name` is '' on a
+   * collection.
+   */
   create(
     context: RequestContext,
     ref: ObjectRef,

@@ -1,4 +1,8 @@
-/** A request and a response without a socket: what the TLS front end and the in-process transport both speak. */
+/**
+ * A request and a response without a socket: what the TLS front end and the in-process transport
+ * both speak.
+ */
+import type { Duplex } from 'node:stream';
 import type { User } from './backend.ts';
 
 export interface ApiRequest {
@@ -20,6 +24,12 @@ export interface ApiResponse {
   readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** A stream may be endless (watch); it ends when the request's signal is aborted. */
   readonly body: Buffer | AsyncIterable<Buffer>;
+  /**
+   * A watch: sent as it comes, never compressed, ended and not waited for when the server stops.
+   */
+  readonly endless?: boolean;
+  /** With status 101: the far end of a connection that the front end joins to the client's. */
+  readonly upgraded?: Duplex;
 }
 
 export type ApiHandler = (request: ApiRequest) => Promise<ApiResponse>;

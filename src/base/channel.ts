@@ -1,4 +1,7 @@
-/** A bounded queue between one writer and one reader; a reader that falls behind is ended, never waited for. */
+/**
+ * A bounded queue between one writer and one reader; a reader that falls behind is ended, never
+ * waited for.
+ */
 
 export class Channel<T> implements AsyncIterable<readonly T[]> {
   readonly #limit: number;
@@ -18,7 +21,10 @@ export class Channel<T> implements AsyncIterable<readonly T[]> {
     return this.#closed;
   }
 
-  /** Adds items; false when the channel is closed or this made it overflow (it is then closed with `overflow`). */
+  /**
+   * Adds items; false when the channel is closed or this made it overflow (it is then closed with
+   * `overflow`).
+   */
   push(items: readonly T[], overflow: () => unknown = () => undefined): boolean {
     if (this.#closed) return false;
     if (this.#items.length + items.length > this.#limit) {

@@ -68,7 +68,10 @@ export class StepClock implements Clock {
     return this.#earliest()?.at;
   }
 
-  /** Moves to the next timer that is due no later than `untilMs`, runs it, and says whether there was one. */
+  /**
+   * Moves to the next timer that is due no later than `untilMs`, runs it, and says whether there
+   * was one.
+   */
   step(untilMs = Number.POSITIVE_INFINITY): boolean {
     const next = this.#earliest();
     if (next === undefined || next.at > untilMs) return false;
@@ -78,7 +81,10 @@ export class StepClock implements Clock {
     return true;
   }
 
-  /** Moves forward by `ms`, running every timer that falls due, without letting promises settle between. */
+  /**
+   * Moves forward by `ms`, running every timer that falls due, without letting promises settle
+   * between.
+   */
   advance(ms: number): void {
     const until = this.#now + ms;
     while (this.step(until));

@@ -14,7 +14,9 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** A failure that the user can mend: one line that says what is wrong and one that says what to do. */
+/**
+ * A failure that the user can mend: one line that says what is wrong and one that says what to do.
+ */
 export class UserError extends Error {
   override readonly name = 'UserError';
   readonly hint: string;

@@ -1,4 +1,6 @@
-/** Structured logs: the message is constant, data goes in key-value pairs. No Secret may be passed. */
+/**
+ * Structured logs: the message is constant, data goes in key-value pairs. No Secret may be passed.
+ */
 
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
 

@@ -1,4 +1,6 @@
-/** Randomness as a constructor argument: real entropy in production, a seeded stream in simulation. */
+/**
+ * Randomness as a constructor argument: real entropy in production, a seeded stream in simulation.
+ */
 import { randomBytes } from 'node:crypto';
 
 export interface Random {

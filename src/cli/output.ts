@@ -66,16 +66,25 @@ function explain(error: unknown): { message: string; hint: string } {
     return { message: error.message, hint: hints[error.code] ?? '' };
   }
   if (error instanceof TransportError) {
-    return { message: error.message, hint: 'is the server running, and is the address in the kubeconfig right?' };
+    return {
+      message: error.message,
+      hint: 'is the server running, and is the address in the kubeconfig right?',
+    };
   }
-  if (error instanceof Error) return { message: error.stack ?? error.message, hint: 'this is a fault in ubernetes' };
+  if (error instanceof Error)
+    return { message: error.stack ?? error.message, hint: 'this is a fault in ubernetes' };
   return { message: String(error), hint: '' };
 }
 
 /** Columns as kubectl prints them: three spaces between, no trailing ones. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = header.map((name, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? '').length)));
+  const widths = header.map((name, i) =>
+    Math.max(name.length, ...rows.map((row) => (row[i] ?? '').length)),
+  );
   const format = (cells: readonly string[]): string =>
-    cells.map((cell, i) => cell.padEnd(widths[i]!)).join('   ').trimEnd();
+    cells
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join('   ')
+      .trimEnd();
   return [header, ...rows].map(format).join('\n');
 }

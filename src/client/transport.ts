@@ -1,11 +1,14 @@
-/** How a client reaches an API server: over TLS, in this process, or through a fault that wraps either. */
+/**
+ * How a client reaches an API server: over TLS, in this process, or through a fault that wraps
+ * either.
+ */
 import type { Duplex } from 'node:stream';
 
 export interface TransportRequest {
   readonly method: string;
   /** Absolute path with its query string. */
   readonly path: string;
-  /** Names in lower case. */
+  /** Names in lower case; several values of one header are joined by a newline. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer;
   /** Ends the request, and the body stream after the head has come. */
@@ -38,7 +41,10 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** No answer: refused, cut off, timed out, or a certificate that does not verify. Says nothing about the write's outcome. */
+/**
+ * No answer: refused, cut off, timed out, or a certificate that does not verify. Says nothing about
+ * the write's outcome.
+ */
 export class TransportError extends Error {
   override readonly name = 'TransportError';
 }

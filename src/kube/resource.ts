@@ -8,7 +8,10 @@ export interface GroupVersionKind {
 }
 
 export interface Subresource extends GroupVersionKind {
-  /** 'status', 'scale', 'token', 'eviction' … ; its kind may be of another group (scale: autoscaling/v1 Scale). */
+  /**
+   * 'status', 'scale', 'token', 'eviction' … ; its kind may be of another group (scale:
+   * autoscaling/v1 Scale).
+   */
   readonly name: string;
   readonly verbs: readonly string[];
 }

@@ -1,4 +1,7 @@
-/** The error catalogue of the Kubernetes API: every refusal is a Status with a reason, a code and causes. */
+/**
+ * The error catalogue of the Kubernetes API: every refusal is a Status with a reason, a code and
+ * causes.
+ */
 
 export type StatusReason =
   | 'BadRequest'
@@ -78,7 +81,10 @@ export interface ApiErrorOptions {
   readonly cause?: unknown;
 }
 
-/** An expected refusal, ours or a member's; the API server writes `status` to the client as it stands. */
+/**
+ * An expected refusal, ours or a member's; the API server writes `status` to the client as it
+ * stands.
+ */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: Status;
@@ -153,7 +159,10 @@ export function badRequest(message: string): ApiError {
   return new ApiError('BadRequest', message);
 }
 
-/** 422 with field causes, in kube-apiserver's wording: `Kind.group "name" is invalid: field: message`. */
+/**
+ * 422 with field causes, in kube-apiserver's wording: `Kind.group "name" is invalid: field:
+ * message`.
+ */
 export function invalid(
   kind: { readonly group: string; readonly kind: string },
   name: string,

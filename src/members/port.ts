@@ -1,4 +1,7 @@
-/** The seam between the federation and one joined cluster: real, sandbox and faulty members all look like this. */
+/**
+ * The seam between the federation and one joined cluster: real, sandbox and faulty members all look
+ * like this.
+ */
 import type { Transport } from '../client/transport.ts';
 
 export interface UserIdentity {
@@ -11,7 +14,10 @@ export interface MemberHealth {
   readonly reachable: boolean;
   /** /readyz says ok with our credential. */
   readonly ready: boolean;
-  /** We hold the member's writer Lease, its uid is the joined one, and its revision is not ahead of ours. */
+  /**
+   * We hold the member's writer Lease, its uid is the joined one, and its revision is not ahead of
+   * ours.
+   */
   readonly writable: boolean;
   /** Why the first of these that is false is false; '' when all hold. */
   readonly reason: string;

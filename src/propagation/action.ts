@@ -1,4 +1,7 @@
-/** What to do next about one copy: a pure decision over what is wanted and what stands in the member. */
+/**
+ * What to do next about one copy: a pure decision over what is wanted and what stands in the
+ * member.
+ */
 import { createMergePatch } from '../kube/merge-patch.ts';
 import type { Json, JsonObject, KubeObject } from '../kube/object.ts';
 import type { Copy } from './copy.ts';
@@ -10,7 +13,10 @@ import { type Difference, differences, type ListKeys, mergeThreeWay } from './th
 /** What should stand in the cluster. */
 export type Wanted =
   | { readonly kind: 'copy'; readonly templateUid: string; readonly rendering: Rendering }
-  /** By record (a tombstone, or a decision that took the copy away): delete it, or take our mark off. */
+  /**
+   * By record (a tombstone, or a decision that took the copy away): delete it, or take our mark
+   * off.
+   */
   | { readonly kind: 'gone'; readonly templateUid: string; readonly how: 'Delete' | 'Orphan' }
   /** Nothing is recorded: leave whatever is there. */
   | { readonly kind: 'unknown' };
@@ -28,7 +34,10 @@ export type Action =
 
 const nothing: Action = { do: 'nothing' };
 
-/** Decides from what is known now; carrying it out may find the member changed, and then this is asked again. */
+/**
+ * Decides from what is known now; carrying it out may find the member changed, and then this is
+ * asked again.
+ */
 export function nextAction(wanted: Wanted, copy: Copy, listKeys: ListKeys): Action {
   const { live, mark } = copy;
   if (wanted.kind === 'unknown') return nothing;
@@ -60,8 +69,10 @@ function update(
   const unchanged = live.metadata.annotations?.[hashAnnotation] === rendering.hash;
   let drift: Difference[] = [];
   if (ours || unchanged) {
-    // Without a memory of the member's answer, our own rendering is what it is held against: a member that alters
-    // what it is given costs one needless write after a restart, and is told from drift by its answer to that.
+    // Without a memory of the member's answer, our own rendering is what it is held against: a
+    // member that alters
+    // what it is given costs one needless write after a restart, and is told from drift by its
+    // answer to that.
     const baseline = ours ? (copy.baseline as unknown as Json) : rendered;
     drift = differences({ rendered, baseline, live: current }, listKeys);
     if (drift.length === 0) return ours ? nothing : { do: 'adopt' };
@@ -77,7 +88,10 @@ function update(
     : { do: 'patch', patch: guarded(patch, live), drift };
 }
 
-/** Replicas that we wrote once and no longer own stay as they are instead of falling back to a default. */
+/**
+ * Replicas that we wrote once and no longer own stay as they are instead of falling back to a
+ * default.
+ */
 function withoutUnowned(previous: Json, rendered: Json): Json {
   const spec = (previous as JsonObject)['spec'] as JsonObject | undefined;
   const wanted = (rendered as JsonObject)['spec'] as JsonObject | undefined;

@@ -1,8 +1,10 @@
 /** How the status fields of copies become the template's: data, one line per field. */
 
 /**
- * sum, max, min: of numbers. earliest, latest: of times. union: lists without doubles. merge: maps, later wins.
- * sumQuantities: map of resource → quantity. conditions: by type, True only where True everywhere. same: the value when all
+ * sum, max, min: of numbers. earliest, latest: of times. union: lists without doubles. merge: maps,
+ * later wins.
+ * sumQuantities: map of resource → quantity. conditions: by type, True only where True everywhere.
+ * same: the value when all
  * agree. worst: the value that stands first in `order`. first: of the first cluster that has it.
  */
 export type Operation =
@@ -32,7 +34,9 @@ const loadBalancer: StatusRules = { loadBalancer: 'union', conditions: 'conditio
 
 const onlyConditions: StatusRules = { conditions: 'conditions' };
 
-/** Keyed as `resource` or `resource.group`. `observedGeneration` is never a rule: see aggregate.ts. */
+/**
+ * Keyed as `resource` or `resource.group`. `observedGeneration` is never a rule: see aggregate.ts.
+ */
 export const statusRules: Readonly<Record<string, StatusRules>> = {
   'deployments.apps': {
     ...replicaCounts,

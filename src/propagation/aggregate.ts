@@ -13,7 +13,10 @@ import { equal } from './three-way.ts';
 
 export interface CopyStatus {
   readonly cluster: string;
-  /** Out of reach: its last known status counts for sums that tell what exists, its replicas as unavailable. */
+  /**
+   * Out of reach: its last known status counts for sums that tell what exists, its replicas as
+   * unavailable.
+   */
   readonly reachable: boolean;
   /** The copy shows our newest rendering, and its controllers have seen it. */
   readonly current: boolean;
@@ -31,7 +34,9 @@ export interface AggregateInput {
   readonly replicas: number | undefined;
 }
 
-/** The template's new status, or undefined when its status is not ours to write or no copy has any. */
+/**
+ * The template's new status, or undefined when its status is not ours to write or no copy has any.
+ */
 export function aggregate(input: AggregateInput): JsonObject | undefined {
   const { type, copies } = input;
   const key = dataKey(type);
@@ -78,7 +83,9 @@ function countUnreachable(status: JsonObject, input: AggregateInput): void {
   if (unavailable > 0) status['unavailableReplicas'] = unavailable;
 }
 
-/** Only when every copy that can be asked has taken and seen the newest template; else what it was. */
+/**
+ * Only when every copy that can be asked has taken and seen the newest template; else what it was.
+ */
 function observedGeneration(
   input: AggregateInput,
   statuses: readonly CopyStatus[],
@@ -165,7 +172,10 @@ function sumQuantities(values: readonly Json[]): JsonObject {
   return total;
 }
 
-/** One condition per type: the worst status decides, with its reason and the clusters that say so in its message. */
+/**
+ * One condition per type: the worst status decides, with its reason and the clusters that say so in
+ * its message.
+ */
 function conditions(values: readonly Value[], copies: number): Json[] {
   const byType = new Map<string, { cluster: string; condition: JsonObject }[]>();
   for (const { cluster, value } of values) {

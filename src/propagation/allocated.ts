@@ -1,4 +1,7 @@
-/** Fields that a member fills in for itself: never written by us, never counted as drift. Data, by type. */
+/**
+ * Fields that a member fills in for itself: never written by us, never counted as drift. Data, by
+ * type.
+ */
 
 export interface AllocatedField {
   /** Path of fields; '[]' goes through every item of a list. */

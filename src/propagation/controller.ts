@@ -1,4 +1,7 @@
-/** Brings templates into members: one decider per template, its decision stored first, then one executor per member. */
+/**
+ * Brings templates into members: one decider per template, its decision stored first, then one
+ * executor per member.
+ */
 import type { Clock, Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -229,7 +232,10 @@ export class Propagation {
     return times.length === 0 ? undefined : { requeueAfterMs: Math.max(0, Math.min(...times)) };
   }
 
-  /** Makes the next decision about a template and sends executors after it. Returns when to look again, in milliseconds. */
+  /**
+   * Makes the next decision about a template and sends executors after it. Returns when to look
+   * again, in milliseconds.
+   */
   async #decide(unit: Unit): Promise<number | undefined> {
     const template = unit.template!;
     const now = this.#options.clock.now();
@@ -290,7 +296,9 @@ export class Propagation {
     return next;
   }
 
-  /** Members that have or may have a copy of a deleted template and have not said that it is gone. */
+  /**
+   * Members that have or may have a copy of a deleted template and have not said that it is gone.
+   */
   #owing(unit: Unit, uid: string): string[] {
     const stored = unit.decisions.get(uid);
     const names = new Set([

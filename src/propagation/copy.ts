@@ -1,4 +1,7 @@
-/** What is known of one template's copy in one cluster. Lost on restart and learnt again from the member. */
+/**
+ * What is known of one template's copy in one cluster. Lost on restart and learnt again from the
+ * member.
+ */
 import type { DriftEntry } from '../api/distribution.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { type Mark, markOf } from './mark.ts';
@@ -39,7 +42,10 @@ export class Copy {
     this.#live = object;
   }
 
-  /** Takes what the member says stands there, unless something newer is known already. True when it was news. */
+  /**
+   * Takes what the member says stands there, unless something newer is known already. True when it
+   * was news.
+   */
   observe(object: KubeObject, federation: string): boolean {
     if (this.live !== undefined && !isNewer(object, this.live)) return false;
     this.live = object;

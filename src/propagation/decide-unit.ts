@@ -1,4 +1,7 @@
-/** The decider's view of one unit: gathers what the planner needs, and says what is to be stored. Pure but for its inputs. */
+/**
+ * The decider's view of one unit: gathers what the planner needs, and says what is to be stored.
+ * Pure but for its inputs.
+ */
 import type { DecisionSpec } from '../api/records.ts';
 import { type JsonObject, type KubeObject, valueAt } from '../kube/object.ts';
 import { parseApiVersion, type ResourceType } from '../kube/resource.ts';
@@ -23,7 +26,10 @@ export interface DecideUnitInput {
   readonly now: number;
 }
 
-/** Runs the planner for a unit's template. @throws ApiError for annotations that no admission has refused. */
+/**
+ * Runs the planner for a unit's template. @throws ApiError for annotations that no admission has
+ * refused.
+ */
 export function decideUnit(input: DecideUnitInput): DecideResult {
   const { unit, template } = input;
   const { mode, holdsData } = modeOf(unit.type, template);
@@ -67,7 +73,9 @@ export function travels(type: ResourceType): boolean {
   return modeOf(type, any).mode !== 'Home';
 }
 
-/** Replicas that the template wants; a Job's are its parallelism. Undefined where the kind has none. */
+/**
+ * Replicas that the template wants; a Job's are its parallelism. Undefined where the kind has none.
+ */
 export function replicasOf(unit: Unit, template: KubeObject): number | undefined {
   const job = dataKey(unit.type) === 'jobs.batch';
   const value = valueAt(template, 'spec', job ? 'parallelism' : 'replicas');
@@ -113,7 +121,10 @@ function midRollout(live: KubeObject): boolean {
   return typeof replicas === 'number' && typeof updated === 'number' && updated < replicas;
 }
 
-/** Clusters that still owe an answer to losing their copy: those that the new decision no longer names, and earlier ones. */
+/**
+ * Clusters that still owe an answer to losing their copy: those that the new decision no longer
+ * names, and earlier ones.
+ */
 export function removingAfter(
   unit: Unit,
   decision: Decision,

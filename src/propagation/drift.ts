@@ -1,4 +1,7 @@
-/** Notes what a write did to a copy: the member's answer becomes the baseline, what it undid becomes the record of drift. */
+/**
+ * Notes what a write did to a copy: the member's answer becomes the baseline, what it undid becomes
+ * the record of drift.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Json, KubeObject } from '../kube/object.ts';
 import type { Copy } from './copy.ts';
@@ -9,12 +12,18 @@ import { type Difference, differences, equal, type ListKeys } from './three-way.
 
 /** Entries kept per copy. */
 const driftKept = 10;
-/** Corrections that are made at once; then the waits double from the first to the longest, milliseconds. */
+/**
+ * Corrections that are made at once; then the waits double from the first to the longest,
+ * milliseconds.
+ */
 const freeCorrections = 3;
 const firstWaitMs = 10_000;
 const longestWaitMs = 600_000;
 
-/** How long a correction has to wait so that two controllers do not fight over a field for ever, milliseconds. */
+/**
+ * How long a correction has to wait so that two controllers do not fight over a field for ever,
+ * milliseconds.
+ */
 export function correctionDelay(copy: Copy, monotonicMs: number): number {
   if (copy.corrections < freeCorrections) return 0;
   const wait = Math.min(longestWaitMs, firstWaitMs * 2 ** (copy.corrections - freeCorrections));
@@ -33,7 +42,10 @@ export interface Correction {
   readonly clock: Clock;
 }
 
-/** Records what a patch undid. What the member kept as it was had not drifted: the member alters it on every write. */
+/**
+ * Records what a patch undid. What the member kept as it was had not drifted: the member alters it
+ * on every write.
+ */
 export function noteCorrection({
   copy,
   before,

@@ -29,7 +29,10 @@ const derived = new Set([
   'pods.metrics.k8s.io',
 ]);
 
-/** A word about the first stranger found, or undefined when the copy may go. Other kinds hold nothing. */
+/**
+ * A word about the first stranger found, or undefined when the copy may go. Other kinds hold
+ * nothing.
+ */
 export async function clusterHoldsStrangers(input: EmptinessInput): Promise<string | undefined> {
   const { unit, live } = input;
   const resource = groupResource(unit.type);

@@ -1,4 +1,7 @@
-/** The executor of one member: carries out the newest stored decisions there, and nothing that is not recorded. */
+/**
+ * The executor of one member: carries out the newest stored decisions there, and nothing that is
+ * not recorded.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';

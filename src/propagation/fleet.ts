@@ -1,9 +1,14 @@
-/** The fleet as the planner sees it: who can be written, who is out of reach, and who counts as lost. */
+/**
+ * The fleet as the planner sees it: who can be written, who is out of reach, and who counts as
+ * lost.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Member, MemberSet } from '../members/member-set.ts';
 import type { ClusterFacts, ClusterState } from '../placement/facts.ts';
 
-/** One cluster may be failed over in this time without anybody's word, or a fifth of all replicas. */
+/**
+ * One cluster may be failed over in this time without anybody's word, or a fifth of all replicas.
+ */
 const lossWindowMs = 3600_000;
 const lossShare = 0.2;
 /** After its return a lost cluster is filled by what is ready there, for this long. */
@@ -59,7 +64,10 @@ export class Fleet {
     return JSON.stringify(this.facts()) !== before;
   }
 
-  /** When an unreachable member would count as lost, milliseconds from now; undefined: none is on its way. */
+  /**
+   * When an unreachable member would count as lost, milliseconds from now; undefined: none is on
+   * its way.
+   */
   nextLossInMs(): number | undefined {
     const now = this.#options.clock.monotonic();
     const due = this.#options.members

@@ -45,7 +45,10 @@ export class Ledger {
   }
 }
 
-/** The annotation names the decision that it confirms, so that it cannot confirm a later one by accident. */
+/**
+ * The annotation names the decision that it confirms, so that it cannot confirm a later one by
+ * accident.
+ */
 function isConfirmed(unit: Unit): boolean {
   const said = unit.template?.metadata.annotations?.[confirmAnnotation];
   return said !== undefined && said === String(unit.decision?.decision.number ?? 0);

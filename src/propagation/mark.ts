@@ -1,4 +1,7 @@
-/** The mark: what makes an object in a member a copy of ours, and nobody else's. Everything unmarked is a stranger. */
+/**
+ * The mark: what makes an object in a member a copy of ours, and nobody else's. Everything unmarked
+ * is a stranger.
+ */
 import type { TemplateIdentity } from '../api/records.ts';
 import type { KubeObject } from '../kube/object.ts';
 
@@ -9,7 +12,9 @@ export const copyOfAnnotation = 'ubernetes.dev/copy-of';
 /** Annotation: the hash of the rendering that was last written. */
 export const hashAnnotation = 'ubernetes.dev/hash';
 
-/** `group/kind/namespace/name/cluster/uid`; '' for the core group and for cluster-scoped objects. */
+/**
+ * `group/kind/namespace/name/cluster/uid`; '' for the core group and for cluster-scoped objects.
+ */
 export function identityOf(template: TemplateIdentity, cluster: string): string {
   const { group, kind, namespace, name, uid } = template;
   return [group, kind, namespace, name, cluster, uid].join('/');
@@ -27,8 +32,10 @@ export interface Mark {
 }
 
 /**
- * The mark of an object read from `cluster`, or undefined for a stranger: another federation's label, or an
- * identity that is not the object's own (controllers hand labels down to children, people copy YAML). A copy that
+ * The mark of an object read from `cluster`, or undefined for a stranger: another federation's
+ * label, or an
+ * identity that is not the object's own (controllers hand labels down to children, people copy
+ * YAML). A copy that
  * only lost its label is still known by its identity, which holds the template's uid.
  */
 export function markOf(

@@ -1,10 +1,16 @@
-/** Which part of a live copy is ours, read from its managedFields: what a new process knows of an old one's writes. */
+/**
+ * Which part of a live copy is ours, read from its managedFields: what a new process knows of an
+ * old one's writes.
+ */
 import { isObject, type Json, type JsonObject, type KubeObject } from '../kube/object.ts';
 
 /** The field manager of every write into a member. */
 export const fieldManager = 'ubernetes';
 
-/** The fields that we wrote, with their live values; lists that have owners per item keep only our items. */
+/**
+ * The fields that we wrote, with their live values; lists that have owners per item keep only our
+ * items.
+ */
 export function ownedPart(live: KubeObject): JsonObject {
   let owned: JsonObject = {};
   for (const entry of live.metadata.managedFields ?? []) {
@@ -55,7 +61,10 @@ export interface Change {
   readonly time: string;
 }
 
-/** Who changed the object last besides us and its controllers' status writes; for the record of a drift. */
+/**
+ * Who changed the object last besides us and its controllers' status writes; for the record of a
+ * drift.
+ */
 export function lastChange(live: KubeObject): Change {
   const others = (live.metadata.managedFields ?? []).filter(
     (entry) => entry.manager !== fieldManager && entry.subresource !== 'status',
@@ -64,7 +73,10 @@ export function lastChange(live: KubeObject): Change {
   return { manager: latest?.manager ?? 'unknown', time: latest?.time ?? '' };
 }
 
-/** Whether the replicas of a live copy were last set through its scale subresource, as an autoscaler does. */
+/**
+ * Whether the replicas of a live copy were last set through its scale subresource, as an autoscaler
+ * does.
+ */
 export function replicasScaledBy(live: KubeObject): string | undefined {
   for (const entry of live.metadata.managedFields ?? []) {
     if (entry.subresource !== 'scale') continue;

@@ -1,4 +1,7 @@
-/** A dry-run of the rendered copy in one healthy target, so that what members would refuse is refused at the door. */
+/**
+ * A dry-run of the rendered copy in one healthy target, so that what members would refuse is
+ * refused at the door.
+ */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { TransportError } from '../client/transport.ts';
@@ -124,7 +127,10 @@ export class Preflight {
     return member.client.create(pathOf(place), rendering.object, options);
   }
 
-  /** Where the object would go, with its share, as the planner says now; one of the healthy ones, by name. */
+  /**
+   * Where the object would go, with its share, as the planner says now; one of the healthy ones, by
+   * name.
+   */
   #target({
     type,
     object,

@@ -1,4 +1,6 @@
-/** What a failed write means for the copy: a reason to show, and whether trying again soon can help. */
+/**
+ * What a failed write means for the copy: a reason to show, and whether trying again soon can help.
+ */
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import { TransportError } from '../client/transport.ts';

@@ -1,4 +1,7 @@
-/** Reads and writes the federation's records of decisions and deletions, and keeps units up to date with them. */
+/**
+ * Reads and writes the federation's records of decisions and deletions, and keeps units up to date
+ * with them.
+ */
 import {
   type DecisionSpec,
   decisionType,
@@ -26,7 +29,10 @@ export interface RecordsOptions {
   readonly random: Random;
   /** A record of this unit came, changed or went. */
   onChange(unit: Unit): void;
-  /** The served type of a template; a record of a type that no longer exists keeps what it says of itself. */
+  /**
+   * The served type of a template; a record of a type that no longer exists keeps what it says of
+   * itself.
+   */
   typeOf(template: TemplateIdentity): ResourceType | undefined;
 }
 
@@ -72,7 +78,9 @@ export class Records {
     await Promise.all(this.#informers.map((informer) => informer.stop()));
   }
 
-  /** Stores a decision; it is in the unit when the promise resolves. @throws ApiError on a conflict. */
+  /**
+   * Stores a decision; it is in the unit when the promise resolves. @throws ApiError on a conflict.
+   */
   async storeDecision(
     unit: Unit,
     decision: Decision,
@@ -140,7 +148,10 @@ function storedTombstone(object: KubeObject): StoredTombstoneOf {
 
 type StoredTombstoneOf = { spec: TombstoneSpec; resourceVersion: string };
 
-/** Takes a decision unless a newer one is known: our own write is known before the watch tells of it. */
+/**
+ * Takes a decision unless a newer one is known: our own write is known before the watch tells of
+ * it.
+ */
 function takeDecision(unit: Unit, uid: string, object: KubeObject): void {
   const spec = object['spec'] as unknown as DecisionSpec;
   const decision = spec.decision as unknown as Decision;

@@ -1,4 +1,7 @@
-/** Takes a member out of the federation: its copies keep running, without our mark, or go when that was asked for. */
+/**
+ * Takes a member out of the federation: its copies keep running, without our mark, or go when that
+ * was asked for.
+ */
 import { keyOf, splitKey } from '../client/cache.ts';
 import type { RestClient } from '../client/rest.ts';
 import { pathOf, type ResourceType } from '../kube/resource.ts';
@@ -15,7 +18,10 @@ export interface ReleaseOptions {
   onProgress?(released: number): void;
 }
 
-/** Releases every copy in the member and returns how many there were. Objects inside namespaces go before the namespaces. */
+/**
+ * Releases every copy in the member and returns how many there were. Objects inside namespaces go
+ * before the namespaces.
+ */
 export async function releaseCopies(options: ReleaseOptions): Promise<number> {
   const { client, federation, cluster } = options;
   let released = 0;

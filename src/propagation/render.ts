@@ -1,4 +1,7 @@
-/** From a template to the copy that one cluster should hold. Pure: the same template and share give the same bytes. */
+/**
+ * From a template to the copy that one cluster should hold. Pure: the same template and share give
+ * the same bytes.
+ */
 import { createHash } from 'node:crypto';
 import type { TemplateIdentity } from '../api/records.ts';
 import { stringifyJson } from '../kube/json.ts';
@@ -22,7 +25,10 @@ export interface Rendering {
   readonly hash: string;
 }
 
-/** Annotations that speak about the template, or belong to a tool that tracks it, and would confuse in a copy. */
+/**
+ * Annotations that speak about the template, or belong to a tool that tracks it, and would confuse
+ * in a copy.
+ */
 const droppedAnnotations = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
   'deployment.kubernetes.io/revision',
@@ -52,7 +58,10 @@ export function dataKey(type: { readonly group: string; readonly resource: strin
   return type.group === '' ? type.resource : `${type.resource}.${type.group}`;
 }
 
-/** The copy for one cluster, marked and hashed. Never carries uid, owners, finalizers, managedFields or status. */
+/**
+ * The copy for one cluster, marked and hashed. Never carries uid, owners, finalizers, managedFields
+ * or status.
+ */
 export function render(input: RenderInput): Rendering {
   const { template, identity, cluster } = input;
   const body: JsonObject = {};
@@ -98,7 +107,10 @@ function divideSpec(spec: JsonObject, { identity, share, replicasOwned }: Render
   if (share.completions !== undefined) spec['completions'] = share.completions;
 }
 
-/** The object without what a member allocates; `dropped` names what the user had set, as field paths. */
+/**
+ * The object without what a member allocates; `dropped` names what the user had set, as field
+ * paths.
+ */
 export function withoutAllocated(
   type: { readonly group: string; readonly resource: string },
   object: JsonObject,

@@ -1,4 +1,7 @@
-/** Writes the copies' statuses into the template's, at most ten times a second each, the last one always. */
+/**
+ * Writes the copies' statuses into the template's, at most ten times a second each, the last one
+ * always.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';

@@ -1,4 +1,7 @@
-/** Watches every type in the federation's own API whose objects travel, and keeps units' templates up to date. */
+/**
+ * Watches every type in the federation's own API whose objects travel, and keeps units' templates
+ * up to date.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';

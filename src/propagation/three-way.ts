@@ -1,7 +1,13 @@
-/** Brings a live copy to what should be there: what we wrote before and no longer want goes, what others added stays. */
+/**
+ * Brings a live copy to what should be there: what we wrote before and no longer want goes, what
+ * others added stays.
+ */
 import { isObject, type Json, type JsonObject } from '../kube/object.ts';
 
-/** The keys by which a list's items are told apart, by the list's path of fields; undefined = the list is one value. */
+/**
+ * The keys by which a list's items are told apart, by the list's path of fields; undefined = the
+ * list is one value.
+ */
 export type ListKeys = (path: readonly string[]) => readonly string[] | undefined;
 
 export interface ThreeWay {
@@ -11,7 +17,10 @@ export interface ThreeWay {
   readonly live: Json | undefined;
 }
 
-/** The live value with our changes in it. Shares every unchanged part with `live`; returns `live` itself when equal. */
+/**
+ * The live value with our changes in it. Shares every unchanged part with `live`; returns `live`
+ * itself when equal.
+ */
 export function mergeThreeWay(
   input: ThreeWay,
   listKeys: ListKeys,
@@ -75,7 +84,10 @@ function mergeObjects(
   return changed ? result : live;
 }
 
-/** What is left of a live value when all that we wrote into it goes; undefined = nothing of anybody else's. */
+/**
+ * What is left of a live value when all that we wrote into it goes; undefined = nothing of anybody
+ * else's.
+ */
 function withoutOurs(
   previous: Json | undefined,
   live: Json,
@@ -98,7 +110,9 @@ function withoutOurs(
   return rest.length === 0 ? undefined : rest;
 }
 
-/** Our order for our items, others' items behind them; undefined when keys are missing or double. */
+/**
+ * Our order for our items, others' items behind them; undefined when keys are missing or double.
+ */
 function mergeKeyed(
   lists: { previous: readonly Json[]; desired: readonly Json[]; live: readonly Json[] },
   keys: readonly string[],
@@ -168,7 +182,10 @@ export interface CompareInput {
   readonly live: Json | undefined;
 }
 
-/** Where the live copy no longer says what the member answered to our write, within the fields that we own. */
+/**
+ * Where the live copy no longer says what the member answered to our write, within the fields that
+ * we own.
+ */
 export function differences(
   input: CompareInput,
   listKeys: ListKeys,

@@ -1,4 +1,7 @@
-/** A unit: one name of one type, with its template, records and copies. Everything propagation does is done per unit. */
+/**
+ * A unit: one name of one type, with its template, records and copies. Everything propagation does
+ * is done per unit.
+ */
 import type { DecisionSpec, TemplateIdentity, TombstoneSpec } from '../api/records.ts';
 import { keyOf } from '../client/cache.ts';
 import type { KubeObject } from '../kube/object.ts';
@@ -121,7 +124,10 @@ export class Unit {
     return names;
   }
 
-  /** What should stand in a cluster, by record: the tombstone of the copy's own template first, then the decision. */
+  /**
+   * What should stand in a cluster, by record: the tombstone of the copy's own template first, then
+   * the decision.
+   */
   wanted(cluster: string, about: { federation: string; replicasOwned: boolean }): Wanted {
     const uid = this.copies.get(cluster)?.mark?.uid;
     const buried = uid === undefined ? undefined : this.tombstones.get(uid);
