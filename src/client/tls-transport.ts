@@ -149,7 +149,11 @@ export class TlsTransport implements Transport {
     handler: Dispatcher.DispatchHandler,
     upgrade?: string,
   ): void {
-    const headers: Record<string, string> = { ...request.headers };
+    const headers: Record<string, string | string[]> = { ...request.headers };
+    for (const name in request.headers) {
+      const value = request.headers[name]!;
+      if (value.includes('\n')) headers[name] = value.split('\n');
+    }
     if (upgrade !== undefined) {
       delete headers['upgrade'];
       delete headers['connection'];
