@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/fields"
@@ -21,12 +20,6 @@ type formatsFile struct {
 	Fields     []outcome   `json:"fields"`
 	YAML       []outcome   `json:"yaml"`
 	JSON       []outcome   `json:"json"`
-	Durations  []duration  `json:"durations"`
-}
-
-type duration struct {
-	Nanoseconds string `json:"nanoseconds"`
-	Text        string `json:"text"`
 }
 
 type outcome struct {
@@ -104,14 +97,6 @@ func formatsOf() formatsFile {
 			entry.Problems = append(entry.Problems, problem.Error())
 		}
 		file.JSON = append(file.JSON, entry)
-	}
-	for _, text := range []string{"0s", "1ns", "1.5us", "2ms", "1s", "90s", "1h", "-3m", "1000h0.000000001s", "1.001ms"} {
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			panic(err)
-		}
-		number, _ := json.Marshal(int64(d))
-		file.Durations = append(file.Durations, duration{string(number), d.String()})
 	}
 	return file
 }

@@ -1,7 +1,7 @@
 // Records how Go encodes every Kubernetes kind in protobuf and in JSON: the field table that src/kube/protobuf.ts
 // decodes with, and golden bodies to test it against.
 //
-//	go run . -fields ../../../src/kube/data/protobuf-fields.json.gz -golden golden.json.gz -formats formats.json.gz
+//	go run . -fields ../../../src/kube/data/protobuf-fields.json.gz -golden golden.json.gz -formats formats.json
 package main
 
 import (
@@ -34,7 +34,7 @@ type header struct {
 func main() {
 	fields := flag.String("fields", "", "where to write the field table (.json.gz)")
 	golden := flag.String("golden", "", "where to write the golden bodies (.json.gz)")
-	formats := flag.String("formats", "", "where to write what Go makes of quantities, selectors, YAML and JSON (.json.gz)")
+	formats := flag.String("formats", "", "where to write what Go makes of quantities, selectors, YAML and JSON (.json)")
 	flag.Parse()
 	scheme := everyKind()
 	if *fields != "" {
@@ -79,7 +79,7 @@ func headerOf() header {
 		}
 	}
 	return header{
-		Command: "cd scripts/record/protobuf && go run . -fields ../../../src/kube/data/protobuf-fields.json.gz -golden golden.json.gz -formats formats.json.gz",
+		Command: "cd scripts/record/protobuf && go run . -fields ../../../src/kube/data/protobuf-fields.json.gz -golden golden.json.gz -formats formats.json",
 		Modules: modules,
 	}
 }
@@ -88,6 +88,19 @@ func write(path string, value any) {
 	text, err := json.Marshal(value)
 	if err != nil {
 		log.Fatal(err)
+	}
+	if !strings.HasSuffix(path, ".gz") {
+		var readable bytes.Buffer
+		encoder := json.NewEncoder(&readable)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", " ")
+		if err := encoder.Encode(value); err != nil {
+			log.Fatal(err)
+		}
+		if err := os.WriteFile(path, readable.Bytes(), 0o644); err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
 	var packed bytes.Buffer
 	writer, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
