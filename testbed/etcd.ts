@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { binaryPath } from './binaries.ts';
-import { freePort, releasePort } from './ports.ts';
+import { freePort, releasePort, withPorts } from './ports.ts';
 import { type RunningProcess, startProcess } from './processes.ts';
 import { answersOk, waitUntil } from './waiting.ts';
 
@@ -13,11 +13,20 @@ export interface Etcd {
   stop(): Promise<void>;
 }
 
+interface EtcdOptions {
+  readonly folder: string;
+  readonly durable: boolean;
+}
+
 /**
  * Starts etcd with its data in `folder`. Without `durable` it does not wait for the disk: quick,
  * and safe against killed processes, not against a power failure.
  */
-export async function startEtcd(options: { folder: string; durable: boolean }): Promise<Etcd> {
+export async function startEtcd(options: EtcdOptions): Promise<Etcd> {
+  return withPorts(() => tryStart(options));
+}
+
+async function tryStart(options: EtcdOptions): Promise<Etcd> {
   const folder = join(options.folder, 'etcd');
   await mkdir(folder, { recursive: true });
   const [port, peerPort] = [await freePort(), await freePort()];

@@ -1,8 +1,15 @@
 /** A fleet of real clusters on one etcd, gone without a trace when it is stopped. */
+import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { binariesFolder, missingBinaries, type Need } from './binaries.ts';
 import { type Etcd, startEtcd } from './etcd.ts';
 import { type Member, type MemberSpec, RealMember } from './member.ts';
+import { withPorts } from './ports.ts';
 import { isRunning, removeFolder, temporaryFolder } from './processes.ts';
+
+/** More would only wait for each other's turn, some beyond their own time limits. */
+const startsAtOnce = Math.max(4, 2 * availableParallelism());
 
 /** What to start. */
 export interface FleetSpec {
@@ -36,8 +43,6 @@ export async function startFleet(spec: FleetSpec): Promise<Fleet> {
       `${missing.join(', ')} not in ${binariesFolder()}: run \`npm run testbed -- build\``,
     );
   }
-  const names = new Set(spec.members.map(({ name }) => name));
-  if (names.size !== spec.members.length) throw new Error('two members have the same name');
   const folder = await temporaryFolder('ubernetes-testbed');
   let etcd: Etcd | undefined;
   try {
@@ -92,16 +97,43 @@ class RealFleet implements Fleet {
   }
 
   async addAll(specs: readonly MemberSpec[]): Promise<Member[]> {
+    const before = this.#members;
+    const names = [...before, ...specs].map(({ name }) => name);
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined) throw new Error(`two members have the same name: ${twice}`);
+    const waiting = [...specs.entries()];
+    const started: RealMember[] = [];
+    const startNext = async (): Promise<void> => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const [index, spec] = next;
+        started[index] = await this.#startNew(spec);
+        this.#log(`${spec.name} (${started[index].version}) is ready`);
+      }
+    };
+    // Nothing is still starting when this ends, even if one start fails.
+    const turns = await Promise.allSettled(Array.from({ length: startsAtOnce }, startNext));
+    const failure = turns.find((turn) => turn.status === 'rejected');
+    if (failure) throw failure.reason;
+    this.#members = [...before, ...started];
+    return started;
+  }
+
+  async #startNew(spec: MemberSpec): Promise<RealMember> {
     const place = { folder: this.folder, etcdUrl: this.etcd.url };
-    const members = await Promise.all(specs.map((spec) => RealMember.prepare(spec, place)));
-    this.#members = [...this.#members, ...members];
-    await Promise.all(
-      members.map(async (member) => {
+    return withPorts(async () => {
+      let member: RealMember | undefined;
+      try {
+        member = await RealMember.prepare(spec, place);
+        this.#members = [...this.#members, member];
         await member.start();
-        this.#log(`${member.name} (${member.version}) is ready`);
-      }),
-    );
-    return members;
+        return member;
+      } catch (error) {
+        this.#members = this.#members.filter((one) => one !== member);
+        await member?.close();
+        if (member) await rm(join(this.folder, spec.name), { recursive: true });
+        throw error;
+      }
+    });
   }
 
   async stop(): Promise<void> {

@@ -240,10 +240,12 @@ async function setUp(spec: Required<MemberSpec>, folder: string, etcdUrl: string
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(spec.name)) {
     throw new Error(`member name ${JSON.stringify(spec.name)} is not a DNS label`);
   }
-  await mkdir(folder);
-  const certificates = await makeCertificates(folder);
   const port = await freePort();
   const wirePort = await freePort();
+  // First, while nothing is written yet that would be in the way of a second attempt.
+  const wire = await startWire({ port: wirePort, target: port });
+  await mkdir(folder);
+  const certificates = await makeCertificates(folder);
   const { name } = spec;
   const token = newToken();
   const base = { name, caPem: certificates.caPem, token };
@@ -278,7 +280,6 @@ async function setUp(spec: Required<MemberSpec>, folder: string, etcdUrl: string
   );
   const kubeconfig = join(folder, 'kubeconfig');
   await writeFile(kubeconfig, kubeconfigText(access), { mode: 0o600 });
-  const wire = await startWire({ port: wirePort, target: port });
   return { spec, place, kubeconfig, access, direct, wire };
 }
 

@@ -25,6 +25,20 @@ export function releasePort(port: number): void {
   handedOut.delete(port);
 }
 
+/**
+ * Between the search for a port and its use another process may take it: then the attempt, which
+ * must choose its ports itself and clean up after itself, is made again.
+ */
+export async function withPorts<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  for (let left = 3; ; left--) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (left === 0 || !/address already in use|EADDRINUSE/.test(String(error))) throw error;
+    }
+  }
+}
+
 async function isFree(port: number): Promise<boolean> {
   return new Promise((done) => {
     const server = createServer();

@@ -91,6 +91,8 @@ class TcpWire implements Wire {
   async #listen(): Promise<void> {
     if (this.#server) return;
     const server = createServer({ noDelay: true, allowHalfOpen: true }, (c) => this.#accept(c));
+    // A forgotten fleet does not keep its process alive; the guard then ends the fleet.
+    server.unref();
     this.#server = server;
     await new Promise<void>((done, failed) => {
       server.once('error', failed);
