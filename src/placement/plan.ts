@@ -94,10 +94,12 @@ function move(input: StepInput, seats: Seats, start: Float64Array, target: Float
   const shared = lower(start, target);
   const sources = countSeats(shared, start);
   const overBound = countSeats(upper(shared, seats.top), start);
-  const tryFrom = upper(start, Float64Array.from(slots, withinLimits));
-  const tryUpTo = target.map((value, i) => (start[i]! < tryFrom[i]! ? tryFrom[i]! : value));
+  // Seats beyond a limit that is reached: only a try gives them.
+  const tryUpTo = start.map((value, i) =>
+    value < withinLimits(slots[i]!) ? value : Math.max(value, target[i]!),
+  );
   const motion = motionOf(replicas, input.maxPercent);
-  const urgent = overBound > 0 || countSeats(tryFrom, tryUpTo) > 0;
+  const urgent = overBound > 0 || countSeats(start, tryUpTo) > 0;
   const budget = input.frozen ? 0 : urgent ? Math.max(1, motion) : motion;
   let held = 0;
   for (const slot of slots) held += slot.hold;
@@ -109,11 +111,10 @@ function move(input: StepInput, seats: Seats, start: Float64Array, target: Float
   let plan = firstSeats(seats, first, start, upper(start, target));
   let gone = first;
   if (motion === 0 && !rolling && free > first) {
-    // "Never move what runs" still lets what was spilled go home: one try at a time, onto seats beyond the limit only.
-    const home = upper(plan, tryFrom);
-    const tries = Math.min(free - first, countSeats(home, tryUpTo));
-    const tried = firstSeats(seats, tries, home, upper(home, tryUpTo));
-    plan = plan.map((value, i) => value + (tried[i]! - home[i]!));
+    // "Never move what runs" still lets what was spilled go home: onto seats beyond a limit only.
+    const home = upper(plan, tryUpTo);
+    const tries = Math.min(free - first, countSeats(plan, home));
+    plan = firstSeats(seats, tries, plan, home);
     gone += tries;
   }
   const left = withoutLastSeats(seats, gone, shared, start);

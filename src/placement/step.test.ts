@@ -146,7 +146,10 @@ function settle(slots: readonly Slot[], n: number, pct: number): { rounds: numbe
   let now = slots;
   for (let rounds = 0; ; rounds++) {
     const last = step(now, n, pct);
-    const same = now.every((each, i) => last.asks[i] === each.ask);
+    const same = now.every(
+      (each, i) =>
+        last.asks[i] === each.ask && (each.standing !== 'open' || each.ready === each.ask),
+    );
     if (same || rounds > 500) return { rounds, last };
     now = after(now, last.asks);
   }
