@@ -11,6 +11,7 @@ import {
   type Entry,
   FutureRevisionError,
   maxCounted,
+  maxOperations,
   type Operation,
   PreconditionError,
   prefixEnd,
@@ -238,9 +239,11 @@ export class MemoryStore implements RecoverableStore {
   }
 
   #endLease(lease: number): void {
-    const keys = [...(this.#leased.get(lease) ?? [])].sort();
+    const keys = [...(this.#leased.get(lease) ?? [])].sort((a, b) => (isBefore(a, b) ? -1 : 1));
     this.#leased.delete(lease);
-    if (keys.length > 0) this.#write(keys.map((key) => ({ delete: key })));
+    for (let at = 0; at < keys.length; at += maxOperations) {
+      this.#write(keys.slice(at, at + maxOperations).map((key) => ({ delete: key })));
+    }
   }
 
   /** Drops the versions of a key that nobody can read any more. */

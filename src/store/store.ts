@@ -16,7 +16,7 @@ export interface Entry {
 export const maxKeyBytes = 4096;
 
 /** A commit has no more operations than this, each on a key of its own. */
-export const maxOperations = 4096;
+export const maxOperations = 1024;
 
 /** `count` of a range is told when no more keys than this follow its `start`. */
 export const maxCounted = 5000;
