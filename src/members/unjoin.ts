@@ -11,6 +11,8 @@ export const unjoinAnnotations = {
   deleteCopies: 'ubernetes.dev/delete-copies',
   /** 'true': do not wait for a member that does not answer. */
   force: 'ubernetes.dev/force-unjoin',
+  /** 'true', written by the server: no copy is left, only our own things are. */
+  released: 'ubernetes.dev/released',
 } as const;
 
 export interface UnjoinOptions {
