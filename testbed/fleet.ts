@@ -44,6 +44,7 @@ export async function startFleet(spec: FleetSpec): Promise<Fleet> {
     );
   }
   const folder = await temporaryFolder('ubernetes-testbed');
+  spec.log?.(`starting a fleet in ${folder}`);
   let etcd: Etcd | undefined;
   try {
     etcd = await startEtcd({ folder, durable: spec.durable ?? false });
