@@ -1,0 +1,72 @@
+/** The question that every request is asked before it is served, and the refusal in kube-apiserver's words. */
+import { ApiError } from '../../kube/status.ts';
+import type { User } from '../backend.ts';
+import type { RequestInfo } from '../request.ts';
+
+export interface ResourceAttributes {
+  readonly verb: string;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  /** '' = cluster scope or all namespaces. */
+  readonly namespace: string;
+  /** '' = any. */
+  readonly name: string;
+}
+
+export interface PathAttributes {
+  readonly verb: string;
+  readonly path: string;
+}
+
+export type Attributes = ResourceAttributes | PathAttributes;
+
+export interface Decision {
+  readonly allowed: boolean;
+  /** Why; '' when there is nothing to say. */
+  readonly reason: string;
+}
+
+export interface Authorizer {
+  /** Answers from memory. */
+  authorize(user: User, attributes: Attributes): Decision;
+}
+
+export function attributesOf({ verb, path, target }: RequestInfo): Attributes {
+  if (target === undefined) return { verb, path };
+  const { group, version, resource, subresource, namespace, name } = target;
+  return { verb, group, version, resource, subresource, namespace, name };
+}
+
+/** What a user may not do, as a sentence. */
+function forbiddenMessage(user: User, attributes: Attributes): string {
+  const who = `User ${JSON.stringify(user.name)} cannot ${attributes.verb}`;
+  if ('path' in attributes) return `${who} path ${JSON.stringify(attributes.path)}`;
+  const { resource, subresource, group, namespace } = attributes;
+  const named = subresource === '' ? resource : `${resource}/${subresource}`;
+  const what = `${who} resource ${JSON.stringify(named)} in API group ${JSON.stringify(group)}`;
+  return namespace === ''
+    ? `${what} at the cluster scope`
+    : `${what} in the namespace ${JSON.stringify(namespace)}`;
+}
+
+/** 403 as kube-apiserver words it. */
+export function forbidden(user: User, attributes: Attributes, reason: string): ApiError {
+  const sentence = forbiddenMessage(user, attributes)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
+  const why = reason === '' ? sentence : `${sentence}: ${reason}`;
+  if ('path' in attributes) return new ApiError('Forbidden', `forbidden: ${why}`, { details: {} });
+  const { group, resource, name } = attributes;
+  const qualified = group === '' ? resource : `${resource}.${group}`;
+  const subject = name === '' ? qualified : `${qualified} ${JSON.stringify(name)}`;
+  return new ApiError('Forbidden', `${subject} is forbidden: ${why}`, {
+    details: {
+      ...(name !== '' && { name }),
+      ...(group !== '' && { group }),
+      kind: resource,
+    },
+  });
+}

@@ -1,0 +1,225 @@
+/** From a request to an answer: who asks, for what, may they, the verb's handler; every failure becomes a Status. */
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { type Random, uuid } from '../base/random.ts';
+import type { ResourceType, Subresource } from '../kube/resource.ts';
+import { ApiError, isApiError } from '../kube/status.ts';
+import type { Authenticate } from './auth/authenticate.ts';
+import { type Authorizer, attributesOf, forbidden } from './auth/authorizer.ts';
+import { impersonate } from './auth/impersonate.ts';
+import type { RequestContext, User } from './backend.ts';
+import type { Call, ServingParts, VerbHandler } from './handlers/call.ts';
+import { handleConnect, isConnect } from './handlers/connect.ts';
+import { handleDelete, handleDeleteCollection } from './handlers/delete.ts';
+import { handleGet, handleList, handleWatch } from './handlers/read.ts';
+import { handleCreate, handlePatch, handleUpdate } from './handlers/write.ts';
+import { parseRequest, type RequestInfo, type ResourceTarget } from './request.ts';
+import { respondError } from './respond.ts';
+import { Tables } from './tables.ts';
+import type { ApiHandler, ApiRequest, ApiResponse } from './types.ts';
+import type { NonResource, TypeSource } from './types-source.ts';
+import { Warnings } from './warnings.ts';
+import { FrameCache } from './watch-response.ts';
+
+export interface HandlerOptions {
+  readonly types: TypeSource;
+  /** Asked in order; the first that answers serves the path. */
+  readonly nonResources: readonly NonResource[];
+  readonly authenticate: Authenticate;
+  readonly authorizer: Authorizer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}
+
+const handlers: Readonly<Record<string, VerbHandler>> = {
+  get: handleGet,
+  list: handleList,
+  watch: handleWatch,
+  create: handleCreate,
+  update: handleUpdate,
+  patch: handlePatch,
+  delete: handleDelete,
+  deletecollection: handleDeleteCollection,
+};
+
+/** Longest Audit-ID of a client that is taken over. */
+const auditIdMax = 64;
+
+export function createHandler(options: HandlerOptions): ApiHandler {
+  const { clock, random, types } = options;
+  const parts: ServingParts = {
+    clock,
+    random,
+    tables: new Tables(types),
+    frames: new FrameCache(),
+  };
+  return async (request) => {
+    const warnings = new Warnings();
+    const auditId = auditIdOf(request, random);
+    const response = await serve(options, { parts, request, auditId, warnings }).catch(
+      (error: unknown) => respondFailure(error, { options, request, auditId }),
+    );
+    return withHeaders(response, auditId, warnings);
+  };
+}
+
+function auditIdOf(request: ApiRequest, random: Random): string {
+  const sent = request.headers['audit-id'];
+  if (sent !== undefined && sent !== '' && sent.length <= auditIdMax && /^[\x21-\x7e]+$/.test(sent))
+    return sent;
+  return uuid(random);
+}
+
+function withHeaders(response: ApiResponse, auditId: string, warnings: Warnings): ApiResponse {
+  const texts = warnings.headers();
+  const headers = {
+    'audit-id': auditId,
+    'cache-control': 'no-cache, private',
+    ...response.headers,
+    ...(texts.length > 0 && { warning: texts }),
+  };
+  return { ...response, headers };
+}
+
+interface Serving {
+  readonly parts: ServingParts;
+  readonly request: ApiRequest;
+  readonly auditId: string;
+  readonly warnings: Warnings;
+}
+
+async function serve(options: HandlerOptions, serving: Serving): Promise<ApiResponse> {
+  const { request, auditId, warnings } = serving;
+  const info = parseRequest(request.method, request.path);
+  const known = request.user ?? (await options.authenticate(request, info));
+  if (known === undefined) throw new ApiError('Unauthorized', 'Unauthorized');
+  const user = impersonate(request.headers, known, options.authorizer);
+  authorize(options.authorizer, user, info);
+  const context: RequestContext = {
+    user,
+    auditId,
+    signal: request.signal,
+    warn: (text) => warnings.add(text),
+  };
+  if (info.target === undefined) return serveNonResource(options, context, request);
+  const call = resolve(
+    options.types,
+    { request, info, context, parts: serving.parts },
+    info.target,
+  );
+  if (isConnect(call)) return handleConnect(call);
+  const handler = handlers[info.verb];
+  if (handler === undefined || !allows(call)) throw methodNotAllowed();
+  return handler(call);
+}
+
+function authorize(authorizer: Authorizer, user: User, info: RequestInfo): void {
+  const attributes = attributesOf(info);
+  const { allowed, reason } = authorizer.authorize(user, attributes);
+  if (!allowed) throw forbidden(user, attributes, reason);
+}
+
+async function serveNonResource(
+  { nonResources }: HandlerOptions,
+  context: RequestContext,
+  request: ApiRequest,
+): Promise<ApiResponse> {
+  for (const candidate of nonResources) {
+    const response = await candidate.handle(context, request);
+    if (response !== undefined) return response;
+  }
+  throw noSuchPath();
+}
+
+/** The wording that client-go gives to a bare 404, so that tools print what users know. */
+function noSuchPath(): ApiError {
+  return new ApiError('NotFound', 'the server could not find the requested resource', {
+    details: {},
+  });
+}
+
+function methodNotAllowed(): ApiError {
+  return new ApiError(
+    'MethodNotAllowed',
+    'the server does not allow this method on the requested resource',
+    { details: {} },
+  );
+}
+
+/** Finds type, subresource and backend of a resource path. @throws ApiError 404, 405 */
+function resolve(
+  types: TypeSource,
+  base: Pick<Call, 'request' | 'info' | 'context' | 'parts'>,
+  target: ResourceTarget,
+): Call {
+  const type = types.lookup(target.group, target.version, target.resource);
+  if (type === undefined) throw noSuchPath();
+  const isNamespace = type.group === '' && type.resource === 'namespaces';
+  if (!type.namespaced && target.namespace !== '' && !isNamespace) throw noSuchPath();
+  if (type.namespaced && target.namespace === '') {
+    const { verb } = base.info;
+    if (verb !== 'list' && verb !== 'watch')
+      throw target.name === '' ? methodNotAllowed() : noSuchPath();
+  }
+  const subresource = subresourceOf(type, target);
+  return { ...base, target, type, subresource, backend: types.backendFor(type) };
+}
+
+function subresourceOf(type: ResourceType, target: ResourceTarget): Subresource | undefined {
+  if (target.subresource === '') return undefined;
+  const found = type.subresources.find((each) => each.name === target.subresource);
+  if (found === undefined) throw noSuchPath();
+  return found;
+}
+
+/** Whether the path's kind of thing has the verb: objects are created in collections, all else by name. */
+function allows({ info, request, target, type, subresource }: Call): boolean {
+  if (request.method === 'HEAD') return false;
+  if (subresource !== undefined) return target.name !== '' && subresource.verbs.includes(info.verb);
+  if (!type.verbs.includes(info.verb)) return false;
+  switch (info.verb) {
+    case 'create':
+      return target.name === '';
+    case 'update':
+    case 'patch':
+      return target.name !== '';
+    default:
+      return true;
+  }
+}
+
+interface Failed {
+  readonly options: HandlerOptions;
+  readonly request: ApiRequest;
+  readonly auditId: string;
+}
+
+function respondFailure(error: unknown, { options, request, auditId }: Failed): ApiResponse {
+  if (isApiError(error)) return respondError(error.status, request.headers);
+  if (request.signal.aborted) {
+    const gone = new ApiError('Timeout', 'Timeout: the client went away');
+    return respondError(gone.status, request.headers);
+  }
+  options.log.error('a request failed unexpectedly', {
+    auditId,
+    method: request.method,
+    path: request.path.split('?', 1)[0],
+    error: error instanceof Error ? error.name : typeof error,
+    stack: stackOf(error),
+  });
+  const message = `Internal error occurred: see the server's log for audit id ${auditId}`;
+  const internal = new ApiError('InternalError', message, { details: {} });
+  return respondError(internal.status, request.headers);
+}
+
+/** Where it happened, without the message: messages of parsers quote what they parse. */
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error) || error.stack === undefined) return '';
+  return error.stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 12)
+    .map((line) => line.trim())
+    .join(' | ');
+}

@@ -1,0 +1,186 @@
+/** Request bodies: read with a limit, decoded by media type, and checked against the path they came by. */
+import { type ParsedJson, parseJson, summaryOf } from '../../kube/json.ts';
+import { isObject, type Json, type JsonObject, type KubeObject } from '../../kube/object.ts';
+import { decodeProtobuf } from '../../kube/protobuf.ts';
+import { apiVersionOf, type GroupVersionKind, parseApiVersion } from '../../kube/resource.ts';
+import { ApiError, badRequest } from '../../kube/status.ts';
+import { parseYaml } from '../../kube/yaml.ts';
+import type { WriteBody } from '../backend.ts';
+import type { ApiRequest } from '../types.ts';
+
+/** kube-apiserver's own limit, in bytes. */
+export const bodyMax = 3 * 1024 * 1024;
+
+const accepted = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+
+function tooLarge(limit: number): ApiError {
+  return new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${limit}`);
+}
+
+/**
+ * The whole body; empty when there is none.
+ * @throws ApiError 413 above `limit` bytes, 400 when it is cut off
+ */
+export async function readBody(request: ApiRequest, limit = bodyMax): Promise<Buffer> {
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+  const { body } = request;
+  if (body === undefined) return Buffer.alloc(0);
+  if (Buffer.isBuffer(body)) {
+    if (body.length > limit) throw tooLarge(limit);
+    return body;
+  }
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      size += chunk.length;
+      if (size > limit) throw tooLarge(limit);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof ApiError) throw error;
+    throw new ApiError('BadRequest', 'unexpected EOF', { cause: error });
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
+}
+
+/** A media type without its parameters, in lower case. */
+export function mediaTypeOfHeader(contentType: string | undefined): string {
+  return (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase();
+}
+
+/** @throws ApiError 415 */
+export function unsupportedMediaType(types: string): ApiError {
+  return new ApiError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${types}`,
+  );
+}
+
+/**
+ * A body as a JSON value, whatever it was sent as.
+ * @throws ApiError 400 when malformed, 415 for an unknown media type
+ */
+export function decodeValue(
+  bytes: Buffer,
+  contentType: string | undefined,
+  { apiVersion, kind }: { readonly apiVersion: string; readonly kind: string },
+): ParsedJson {
+  switch (mediaTypeOfHeader(contentType)) {
+    case '':
+    case 'application/json':
+      return parseJson(bytes, { duplicates: 'report', kind });
+    case 'application/yaml':
+      return parseYaml(bytes, { duplicates: 'report', kind });
+    case 'application/vnd.kubernetes.protobuf':
+      return { value: decodeProtobuf(bytes, { default: { apiVersion, kind } }), problems: [] };
+    default:
+      throw unsupportedMediaType(accepted);
+  }
+}
+
+/**
+ * The object in a write's body. What the body leaves out of apiVersion and kind is taken from the path.
+ * @throws ApiError 400, 415
+ */
+export function decodeObject(
+  bytes: Buffer,
+  contentType: string | undefined,
+  expected: GroupVersionKind,
+): WriteBody {
+  const defaults = { apiVersion: apiVersionOf(expected), kind: expected.kind };
+  const { value, problems } = decodeValue(bytes, contentType, defaults);
+  if (!isObject(value)) {
+    const found = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
+    const why = `couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`;
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summaryOf(bytes)})`,
+    );
+  }
+  checkKind(value, expected);
+  if (value.metadata === undefined || value.metadata === null) value.metadata = {};
+  if (!isObject(value.metadata)) throw mistyped(value.metadata, 'metadata', 'v1.ObjectMeta', value);
+  for (const field of ['name', 'namespace', 'generateName', 'uid', 'resourceVersion']) {
+    const text = value.metadata[field];
+    if (text === null) delete value.metadata[field];
+    else if (text !== undefined && typeof text !== 'string')
+      throw mistyped(text, `metadata.${field}`, 'string', value);
+  }
+  return { object: ordered(value), problems };
+}
+
+/** apiVersion, kind and metadata first, as canonical bytes have them. */
+function ordered(value: JsonObject): KubeObject {
+  const { apiVersion, kind, metadata, ...rest } = value;
+  return { apiVersion, kind, metadata, ...rest } as unknown as KubeObject;
+}
+
+function checkKind(value: JsonObject, expected: GroupVersionKind): void {
+  for (const field of ['apiVersion', 'kind']) {
+    const text = value[field];
+    if (text !== undefined && text !== null && typeof text !== 'string')
+      throw mistyped(text, field, 'string', value);
+  }
+  if (!value.kind) value.kind = expected.kind;
+  if (!value.apiVersion) value.apiVersion = apiVersionOf(expected);
+  const sent = parseApiVersion(value.apiVersion as string);
+  if (value.kind !== expected.kind)
+    throw badRequest(
+      `${value.kind} in version ${JSON.stringify(sent.version)} cannot be handled as a ${expected.kind}: ` +
+        `the kind in the data (${value.kind}) does not match the expected kind (${expected.kind})`,
+    );
+  if (value.apiVersion !== apiVersionOf(expected))
+    throw badRequest(
+      `the API version in the data (${value.apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`,
+    );
+}
+
+function mistyped(found: Json, field: string, type: string, value: JsonObject): ApiError {
+  const name = Array.isArray(found)
+    ? 'array'
+    : isObject(found)
+      ? 'object'
+      : typeof found === 'boolean'
+        ? 'bool'
+        : typeof found === 'bigint'
+          ? 'number'
+          : typeof found;
+  const kind = typeof value.kind === 'string' ? value.kind : '';
+  const version =
+    typeof value.apiVersion === 'string' ? parseApiVersion(value.apiVersion) : undefined;
+  return badRequest(
+    `${kind} in version ${JSON.stringify(version?.version ?? '')} cannot be handled as a ${kind}: ` +
+      `json: cannot unmarshal ${name} into Go struct field ${kind}.${field} of type ${type}`,
+  );
+}
+
+/**
+ * Fills in the namespace of the path.
+ * @throws ApiError 400 when the object names another one
+ */
+export function settleNamespace(object: KubeObject, namespace: string): void {
+  const sent = object.metadata.namespace ?? '';
+  if (sent === namespace) {
+    if (sent === '') delete object.metadata.namespace;
+    return;
+  }
+  if (namespace === '') delete object.metadata.namespace;
+  else if (sent === '') object.metadata.namespace = namespace;
+  else
+    throw badRequest(
+      'the namespace of the provided object does not match the namespace sent on the request',
+    );
+}
+
+/** @throws ApiError 400 when an update's object is not the one in the path */
+export function checkName(object: KubeObject, name: string): void {
+  const sent = object.metadata.name ?? '';
+  if (sent === '')
+    throw badRequest(
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    );
+  if (sent !== name)
+    throw badRequest(
+      `the name of the object (${sent}) does not match the name on the URL (${name})`,
+    );
+}

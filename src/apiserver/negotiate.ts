@@ -1,0 +1,129 @@
+/** Which form a client wants its answer in: the Accept header read as kube-apiserver reads it. */
+import { ApiError } from '../kube/status.ts';
+
+export type Encoding = 'json' | 'yaml';
+
+export interface Conversion {
+  readonly kind: 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
+  /** v1 or v1beta1 of meta.k8s.io. */
+  readonly version: string;
+}
+
+export interface Negotiated {
+  readonly encoding: Encoding;
+  readonly pretty: boolean;
+  readonly convert?: Conversion;
+}
+
+export interface AcceptClause {
+  readonly type: string;
+  readonly subtype: string;
+  readonly quality: number;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** What one endpoint can answer with. */
+export interface Offer {
+  /** Whether Table and PartialObjectMetadata make sense here. */
+  readonly conversions: boolean;
+  /** A watch: only what can be framed. */
+  readonly stream: boolean;
+}
+
+const mediaTypes: Readonly<Record<Encoding, string>> = {
+  json: 'application/json',
+  yaml: 'application/yaml',
+};
+
+const metaVersions: ReadonlySet<string> = new Set(['v1', 'v1beta1']);
+const conversionKinds: ReadonlySet<string> = new Set([
+  'Table',
+  'PartialObjectMetadata',
+  'PartialObjectMetadataList',
+]);
+
+/** Longer headers are not read; nobody sends them. */
+const acceptMax = 4096;
+const clausesMax = 32;
+
+export function mediaTypeOf(encoding: Encoding): string {
+  return mediaTypes[encoding];
+}
+
+/** The clauses of an Accept header, best first. Malformed clauses are skipped. */
+export function parseAccept(header: string): AcceptClause[] {
+  const clauses: AcceptClause[] = [];
+  for (const part of header.slice(0, acceptMax).split(',').slice(0, clausesMax)) {
+    const [media = '', ...parameters] = part.trim().split(';');
+    const [type = '', subtype, extra] = media.split('/').map((text) => text.trim());
+    if (extra !== undefined || (subtype === undefined && type !== '*') || type === '') continue;
+    const values: Record<string, string> = Object.create(null);
+    let quality = 1;
+    for (const parameter of parameters) {
+      const [key = '', value, more] = parameter.split('=').map((text) => text.trim());
+      if (value === undefined || more !== undefined) continue;
+      if (key === 'q') quality = Number.parseFloat(value) || 0;
+      else values[key] = value;
+    }
+    clauses.push({ type, subtype: subtype ?? '*', quality, parameters: values });
+  }
+  return clauses.sort((a, b) => b.quality - a.quality || wildness(a) - wildness(b));
+}
+
+function wildness(clause: AcceptClause): number {
+  return clause.type === '*' ? 2 : clause.subtype === '*' ? 1 : 0;
+}
+
+/** The best form for this header, or undefined when none will do. An absent header means JSON. */
+export function negotiateAccept(accept: string | undefined, offer: Offer): Negotiated | undefined {
+  if (accept === undefined || accept === '') return { encoding: 'json', pretty: false };
+  if (accept === 'application/json') return { encoding: 'json', pretty: false };
+  const encodings: readonly Encoding[] = offer.stream ? ['json'] : ['json', 'yaml'];
+  for (const clause of parseAccept(accept)) {
+    for (const encoding of encodings) {
+      if (!matches(clause, encoding)) continue;
+      const found = readParameters(clause, encoding, offer);
+      if (found !== undefined) return found;
+    }
+  }
+  return undefined;
+}
+
+function matches(clause: AcceptClause, encoding: Encoding): boolean {
+  const [type, subtype] = mediaTypes[encoding].split('/');
+  if (clause.type === '*') return true;
+  return clause.type === type && (clause.subtype === subtype || clause.subtype === '*');
+}
+
+function readParameters(
+  { parameters }: AcceptClause,
+  encoding: Encoding,
+  offer: Offer,
+): Negotiated | undefined {
+  const { as, g, v, stream, sv, pretty } = parameters;
+  if (stream !== undefined && stream !== '' && stream !== 'watch') return undefined;
+  if (sv !== undefined && sv !== '' && sv !== 'v1') return undefined;
+  const plain = { encoding, pretty: pretty === '1' };
+  if (as === undefined && g === undefined && v === undefined) return plain;
+  if (!offer.conversions || g !== 'meta.k8s.io') return undefined;
+  if (v === undefined || !metaVersions.has(v)) return undefined;
+  if (as === undefined || !conversionKinds.has(as)) return undefined;
+  return { ...plain, convert: { kind: as as Conversion['kind'], version: v } };
+}
+
+/** @throws ApiError 406 */
+export function negotiate(accept: string | undefined, offer: Offer): Negotiated {
+  const found = negotiateAccept(accept, offer);
+  if (found !== undefined) return found;
+  const types = offer.stream
+    ? 'application/json;stream=watch'
+    : 'application/json, application/yaml';
+  throw new ApiError('NotAcceptable', `only the following media types are accepted: ${types}`);
+}
+
+/** `?pretty=` decides; without it, browsers and command-line fetchers get indented JSON. */
+export function wantsPretty(query: URLSearchParams, userAgent: string | undefined): boolean {
+  const asked = query.get('pretty');
+  if (asked !== null && asked !== '') return /^(1|t|true)$/i.test(asked);
+  return userAgent !== undefined && /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent);
+}

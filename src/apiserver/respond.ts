@@ -1,0 +1,235 @@
+/** Answers as bytes: objects, lists, Tables and errors in the negotiated form. Lists join their items' bytes. */
+import { stringifyJson } from '../kube/json.ts';
+import { apiVersionOf } from '../kube/resource.ts';
+import { ApiError, badRequest, type Status } from '../kube/status.ts';
+import { stringifyYaml } from '../kube/yaml.ts';
+import type { Item, ListResult } from './backend.ts';
+import { type Call, kindOf } from './handlers/call.ts';
+import { indentJson, joinPieces, metadataOf } from './json-bytes.ts';
+import {
+  mediaTypeOf,
+  type Negotiated,
+  negotiateAccept,
+  type Offer,
+  wantsPretty,
+} from './negotiate.ts';
+import type { ApiResponse } from './types.ts';
+
+/** A list above this many bytes is streamed. */
+const streamAboveBytes = 1024 * 1024;
+
+export type IncludeObject = 'None' | 'Metadata' | 'Object';
+
+/** What this endpoint can answer with: a type that can only be created (a review) is no Table. */
+export function offerOf(call: Call): Offer {
+  return { conversions: call.type.verbs.includes('get'), stream: false };
+}
+
+interface Pretty {
+  readonly info: { readonly query: URLSearchParams };
+  readonly request: { readonly headers: Readonly<Record<string, string>> };
+}
+
+function pretty(call: Pretty, form: Negotiated): boolean {
+  return form.pretty || wantsPretty(call.info.query, call.request.headers['user-agent']);
+}
+
+export function respondItem(
+  call: Call,
+  form: Negotiated,
+  result: { readonly item: Item; readonly status: number },
+): ApiResponse {
+  const { item, status } = result;
+  switch (form.convert?.kind) {
+    case undefined:
+      return respondBytes(call, form, { status, parts: [item.bytes], object: () => item.object() });
+    case 'PartialObjectMetadata':
+      return respondBytes(call, form, { status, parts: [...partial(item, form)] });
+    case 'PartialObjectMetadataList':
+      throw new ApiError(
+        'NotAcceptable',
+        `you requested PartialObjectMetadataList, but the requested object is not a list (*${kindOf(call).version}.${kindOf(call).kind})`,
+      );
+    case 'Table': {
+      const metadata = { resourceVersion: item.resourceVersion };
+      const parts = [...tableParts(call, form, { items: [item], metadata, isList: false })];
+      return respondBytes(call, form, { status, parts });
+    }
+  }
+}
+
+export function respondList(call: Call, form: Negotiated, list: ListResult): ApiResponse {
+  const metadata = {
+    resourceVersion: list.resourceVersion,
+    ...(list.continue !== undefined && { continue: list.continue }),
+    ...(list.remainingItemCount !== undefined && { remainingItemCount: list.remainingItemCount }),
+  };
+  return respondBytes(call, form, {
+    status: 200,
+    parts: listParts(call, form, { list, metadata }),
+  });
+}
+
+function listParts(
+  call: Call,
+  form: Negotiated,
+  { list, metadata }: { list: ListResult; metadata: object },
+): Iterable<Buffer> {
+  const { type } = call;
+  switch (form.convert?.kind) {
+    case undefined: {
+      const head = listHead(type.listKind, apiVersionOf(type), metadata);
+      return joined(
+        head,
+        list.items.map((item) => [item.bytes]),
+      );
+    }
+    case 'PartialObjectMetadata':
+      throw new ApiError(
+        'NotAcceptable',
+        `you requested PartialObjectMetadata, but the requested object is a list (*${type.version}.${type.listKind})`,
+      );
+    case 'PartialObjectMetadataList': {
+      const apiVersion = `meta.k8s.io/${form.convert.version}`;
+      const head = listHead('PartialObjectMetadataList', apiVersion, metadata);
+      return joined(
+        head,
+        list.items.map((item) => partial(item, form)),
+      );
+    }
+    case 'Table':
+      return tableParts(call, form, { items: list.items, metadata, isList: true });
+  }
+}
+
+function listHead(kind: string, apiVersion: string, metadata: object): Buffer {
+  const start = stringifyJson({ kind, apiVersion, metadata });
+  return Buffer.from(`${start.slice(0, -1)},"items":[`);
+}
+
+const comma = Buffer.from(',');
+const listTail = Buffer.from(']}');
+const objectTail = Buffer.from('}');
+
+function* joined(head: Buffer, entries: Iterable<Iterable<Buffer>>): Generator<Buffer> {
+  yield head;
+  let first = true;
+  for (const entry of entries) {
+    if (!first) yield comma;
+    first = false;
+    yield* entry;
+  }
+  yield listTail;
+}
+
+/** PartialObjectMetadata cut out of an item's bytes. */
+export function partial(item: Item, form: Negotiated): [Buffer, Buffer, Buffer] {
+  const head = `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/${form.convert?.version ?? 'v1'}","metadata":`;
+  return [Buffer.from(head), metadataOf(item.bytes), objectTail];
+}
+
+/**
+ * What rows carry beside their cells.
+ * @throws ApiError 400
+ */
+export function includeObjectOf(query: URLSearchParams): IncludeObject {
+  const asked = query.get('includeObject') ?? '';
+  if (asked === '') return 'Metadata';
+  if (asked === 'None' || asked === 'Metadata' || asked === 'Object') return asked;
+  throw badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(asked)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
+}
+
+export interface TableContent {
+  readonly items: readonly Item[];
+  readonly metadata: object;
+  readonly isList: boolean;
+  /** False in every watch event but the first. */
+  readonly headers?: boolean;
+}
+
+export function* tableParts(
+  call: Call,
+  form: Negotiated,
+  { items, metadata, isList, headers = true }: TableContent,
+): Generator<Buffer> {
+  const include = includeObjectOf(call.info.query);
+  const shape = call.parts.tables.shapeOf(call.type, kindOf(call));
+  const columns = headers && !/^(1|true)$/i.test(call.info.query.get('noHeaders') ?? '');
+  const start = stringifyJson({
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${form.convert?.version ?? 'v1'}`,
+    metadata,
+    columnDefinitions: columns ? shape.columns : null,
+  });
+  yield Buffer.from(`${start.slice(0, -1)},"rows":[`);
+  const objects = isList ? items.map((item) => item.object()) : undefined;
+  const now = call.parts.clock.now();
+  let first = true;
+  for (const item of items) {
+    if (!first) yield comma;
+    first = false;
+    const row = shape.row(item.object(), { now, among: objects });
+    const conditions =
+      row.conditions === undefined ? '' : `,"conditions":${stringifyJson(row.conditions)}`;
+    yield Buffer.from(`{"cells":${stringifyJson(row.cells)}${conditions},"object":`);
+    if (include === 'None') yield Buffer.from('null');
+    else if (include === 'Object') yield item.bytes;
+    else yield* partial(item, form);
+    yield objectTail;
+  }
+  yield listTail;
+}
+
+interface Content {
+  readonly status: number;
+  readonly parts: Iterable<Buffer>;
+  /** The parsed form, when it is at hand. */
+  readonly object?: () => unknown;
+}
+
+function respondBytes(call: Pretty, form: Negotiated, content: Content): ApiResponse {
+  const headers = { 'content-type': mediaTypeOf(form.encoding) };
+  const { status, parts } = content;
+  if (form.encoding === 'yaml') {
+    const value = content.object?.() ?? JSON.parse(Buffer.concat([...parts]).toString('utf8'));
+    return { status, headers, body: Buffer.from(stringifyYaml(value)) };
+  }
+  const pieces = [...parts];
+  let size = 0;
+  for (const piece of pieces) size += piece.length;
+  if (pretty(call, form)) return { status, headers, body: indentJson(Buffer.concat(pieces, size)) };
+  if (size > streamAboveBytes) return { status, headers, body: streamed(pieces) };
+  return { status, headers, body: pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, size) };
+}
+
+async function* streamed(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  yield* joinPieces(pieces);
+}
+
+/** A Status that is no failure, in the negotiated encoding. */
+export function respondStatus(status: Omit<Status, 'code'>, form: Negotiated): ApiResponse {
+  const headers = { 'content-type': mediaTypeOf(form.encoding) };
+  const text = form.encoding === 'yaml' ? stringifyYaml(status) : stringifyJson(status);
+  return { status: 200, headers, body: Buffer.from(text) };
+}
+
+/** A failure as its Status, in JSON when the client accepts nothing that we have. */
+export function respondError(
+  status: Status,
+  headers: Readonly<Record<string, string>>,
+): ApiResponse {
+  const form = negotiateAccept(headers.accept, { conversions: false, stream: false });
+  const retryAfter = status.details?.retryAfterSeconds;
+  const yaml = form?.encoding === 'yaml';
+  const text = yaml ? stringifyYaml(status) : stringifyJson(status);
+  return {
+    status: status.code,
+    headers: {
+      'content-type': mediaTypeOf(yaml ? 'yaml' : 'json'),
+      ...(retryAfter !== undefined && retryAfter > 0 && { 'retry-after': String(retryAfter) }),
+    },
+    body: Buffer.from(text),
+  };
+}

@@ -1,0 +1,315 @@
+/** The TLS front end: HTTP/1.1 and HTTP/2 on one port, from sockets to ApiRequests and back. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  Http2ServerRequest,
+  Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { type ClientCertificate, clientCertificateOf } from './auth/client-certificate.ts';
+import { compressed } from './compression.ts';
+import type { ApiHandler, ApiRequest, ApiResponse } from './types.ts';
+import { answerUpgrade } from './upgrade.ts';
+
+export interface ServerOptions {
+  readonly handler: ApiHandler;
+  readonly host: string;
+  /** 0 = any free one. */
+  readonly port: number;
+  /** PEM. */
+  readonly certificate: string;
+  readonly key: string;
+  /** Client certificates signed by these count; PEM. */
+  readonly clientAuthorities: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export interface ServerLimits {
+  /** Requests at one time on one HTTP/2 connection. */
+  readonly streamsPerConnection: number;
+  /** Memory that one HTTP/2 connection may hold, MiB. */
+  readonly sessionMemoryMiB: number;
+  readonly headerBytes: number;
+  readonly connections: number;
+  /** A client that takes nothing of its response for so long is dropped. */
+  readonly stallMs: number;
+  /** An idle HTTP/1.1 connection is kept so long. */
+  readonly keepAliveMs: number;
+}
+
+const defaultLimits: ServerLimits = {
+  streamsPerConnection: 1000,
+  sessionMemoryMiB: 128,
+  headerBytes: 64 * 1024,
+  connections: 10_000,
+  stallMs: 30_000,
+  keepAliveMs: 120_000,
+};
+
+/** Node's default of 64 KiB makes every upload wait for window updates. */
+const streamWindowBytes = 1024 * 1024;
+const connectionWindowBytes = 8 * 1024 * 1024;
+
+type Incoming = IncomingMessage | Http2ServerRequest;
+type Outgoing = ServerResponse | Http2ServerResponse;
+
+interface Active {
+  readonly controller: AbortController;
+  endless: boolean;
+}
+
+export class ApiServer {
+  readonly #options: ServerOptions;
+  readonly #limits: ServerLimits;
+  readonly #server: Http2SecureServer;
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #certificates = new WeakMap<object, ClientCertificate | null>();
+  readonly #active = new Set<Active>();
+  #stopping = false;
+  #idle: (() => void) | undefined;
+
+  private constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#server = createSecureServer({
+      allowHTTP1: true,
+      key: options.key,
+      cert: options.certificate,
+      ca: options.clientAuthorities,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      maxSessionMemory: this.#limits.sessionMemoryMiB,
+      maxHeaderSize: this.#limits.headerBytes,
+      keepAliveTimeout: this.#limits.keepAliveMs,
+      settings: {
+        maxConcurrentStreams: this.#limits.streamsPerConnection,
+        initialWindowSize: streamWindowBytes,
+        maxHeaderListSize: this.#limits.headerBytes,
+        enablePush: false,
+      },
+      // A client that opens and resets streams faster than this is cut off (CVE-2023-44487).
+      streamResetBurst: 1000,
+      streamResetRate: 100,
+    } as Parameters<typeof createSecureServer>[0]);
+    this.#server.maxConnections = this.#limits.connections;
+    this.#listenTo(this.#server);
+  }
+
+  /** Serves on `host:port`. @throws when the address cannot be had */
+  static async listen(options: ServerOptions): Promise<ApiServer> {
+    const server = new ApiServer(options);
+    await new Promise<void>((resolve, reject) => {
+      server.#server.once('error', reject);
+      server.#server.listen(options.port, options.host, () => {
+        server.#server.off('error', reject);
+        resolve();
+      });
+    });
+    return server;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** New connections get this certificate. */
+  setCertificate(certificate: string, key: string): void {
+    this.#server.setSecureContext({ cert: certificate, key, ca: this.#options.clientAuthorities });
+  }
+
+  /**
+   * Takes no new connections, ends watches, lets requests finish, and cuts off what is left after `deadlineMs`.
+   */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const active of this.#active) if (active.endless) active.controller.abort();
+    for (const session of this.#sessions) session.close();
+    await new Promise<void>((resolve) => {
+      if (this.#active.size === 0) {
+        resolve();
+        return;
+      }
+      const timer = this.#options.clock.after(deadlineMs, resolve);
+      this.#idle = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    for (const active of this.#active) active.controller.abort();
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroySoon();
+    await closed;
+  }
+
+  #listenTo(server: Http2SecureServer): void {
+    const { log } = this.#options;
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#sockets.add(socket);
+      socket.setKeepAlive(true, 30_000);
+      socket.setNoDelay(true);
+      socket.once('close', () => this.#sockets.delete(socket));
+      socket.on('error', () => {});
+    });
+    server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.setLocalWindowSize(connectionWindowBytes);
+      session.once('close', () => this.#sessions.delete(session));
+      session.on('error', (error: Error) =>
+        log.debug('an HTTP/2 session failed', { error: error.name }),
+      );
+    });
+    server.on('error', (error) => log.error('the server socket failed', { error: error.name }));
+    server.on('tlsClientError', (error) =>
+      log.debug('a TLS handshake failed', { error: error.name }),
+    );
+    server.on('clientError', (_error: Error, socket: Duplex) => {
+      if (socket.writable)
+        socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    });
+    server.on('request', (request: Incoming, response: Outgoing) => {
+      this.#serve(request, response).catch((error: unknown) => {
+        log.error('a response failed', { error: error instanceof Error ? error.name : 'unknown' });
+        destroy(response);
+      });
+    });
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      socket.on('error', () => {});
+      const controller = new AbortController();
+      socket.once('close', () => controller.abort());
+      const api = this.#requestOf(request, controller.signal);
+      answerUpgrade(this.#options.handler, api, { socket, head }).catch(() => socket.destroy());
+    });
+  }
+
+  async #serve(incoming: Incoming, outgoing: Outgoing): Promise<void> {
+    const active: Active = { controller: new AbortController(), endless: false };
+    const { signal } = active.controller;
+    this.#active.add(active);
+    outgoing.once('close', () => {
+      active.controller.abort();
+      this.#active.delete(active);
+      if (this.#active.size === 0) this.#idle?.();
+    });
+    incoming.on('error', () => {});
+    outgoing.on('error', () => {});
+    const request = this.#requestOf(incoming, signal);
+    const response = await this.#options.handler(request);
+    if (outgoing.destroyed || outgoing.writableEnded) return;
+    active.endless = response.endless === true;
+    if (this.#stopping && active.endless) active.controller.abort();
+    const ready = response.endless
+      ? response
+      : await compressed(response, request.headers['accept-encoding']);
+    if (outgoing.destroyed) return;
+    await this.#write(outgoing, ready, incoming.httpVersionMajor);
+  }
+
+  #requestOf(incoming: Incoming, signal: AbortSignal): ApiRequest {
+    const method = incoming.method ?? 'GET';
+    const certificate = this.#certificateOf(incoming);
+    return {
+      method,
+      path: incoming.url ?? '/',
+      headers: headersOf(incoming),
+      // Leaving a body unread must not tear down the connection before the answer is out.
+      body:
+        method === 'GET' || method === 'HEAD'
+          ? undefined
+          : incoming.iterator({ destroyOnReturn: false }),
+      signal,
+      ...(certificate !== undefined && { certificate }),
+    };
+  }
+
+  /** Read once per connection; a certificate that has run out since counts no more. */
+  #certificateOf(incoming: Incoming): ClientCertificate | undefined {
+    const session = incoming instanceof Http2ServerRequest ? incoming.stream.session : undefined;
+    const socket = (session?.socket ?? incoming.socket) as TLSSocket | undefined;
+    const key = session ?? socket;
+    if (key === undefined || socket === undefined) return undefined;
+    let known = this.#certificates.get(key);
+    if (known === undefined) {
+      known = clientCertificateOf(socket) ?? null;
+      this.#certificates.set(key, known);
+    }
+    return known === null || known.notAfter < this.#options.clock.now() ? undefined : known;
+  }
+
+  async #write(outgoing: Outgoing, response: ApiResponse, major: number): Promise<void> {
+    const headers: Record<string, string | readonly string[]> = { ...response.headers };
+    const { body } = response;
+    if (Buffer.isBuffer(body)) headers['content-length'] = String(body.length);
+    // What is left of a body that was too large is not worth reading.
+    if (major === 1 && (this.#stopping || response.status === 413)) headers.connection = 'close';
+    const writable = outgoing as unknown as Writable;
+    writable.writeHead(response.status, headers);
+    if (Buffer.isBuffer(body)) {
+      outgoing.end(body);
+      return;
+    }
+    if (response.endless) writable.flushHeaders();
+    for await (const chunk of body) {
+      if (outgoing.destroyed) return;
+      if (!writable.write(chunk) && !(await this.#drained(outgoing))) return;
+      if (!response.endless) await new Promise((resolve) => setImmediate(resolve));
+    }
+    outgoing.end();
+  }
+
+  /** Waits until the client has taken what was written; one that takes nothing is dropped. */
+  #drained(outgoing: Outgoing): Promise<boolean> {
+    return new Promise((resolve) => {
+      const settle = (taken: boolean): void => {
+        timer.cancel();
+        outgoing.off('drain', onDrain);
+        outgoing.off('close', onClose);
+        resolve(taken);
+      };
+      const onDrain = (): void => settle(true);
+      const onClose = (): void => settle(false);
+      const timer = this.#options.clock.after(this.#limits.stallMs, () => {
+        this.#options.log.info('a client was dropped, it reads too slowly');
+        destroy(outgoing);
+        settle(false);
+      });
+      outgoing.once('drain', onDrain);
+      outgoing.once('close', onClose);
+    });
+  }
+}
+
+/** What both kinds of response have, with signatures that can be called without telling them apart. */
+interface Writable {
+  writeHead(status: number, headers: Readonly<Record<string, string | readonly string[]>>): void;
+  write(chunk: Buffer): boolean;
+  flushHeaders(): void;
+}
+
+function destroy(outgoing: Outgoing): void {
+  if (outgoing instanceof Http2ServerResponse) outgoing.stream?.destroy();
+  else outgoing.destroy();
+}
+
+/** Lower-case names, one value each, without HTTP/2's pseudo headers. */
+function headersOf({ headers }: Incoming): Record<string, string> {
+  const out: Record<string, string> = Object.create(null);
+  for (const name in headers) {
+    if (name.startsWith(':')) continue;
+    const value = headers[name];
+    if (typeof value === 'string') out[name] = value;
+    else if (value !== undefined) out[name] = value.join(', ');
+  }
+  return out;
+}

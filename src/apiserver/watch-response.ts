@@ -1,0 +1,280 @@
+/** A watch as bytes: each event is framed once per form and shared by all who watch; bookmarks, time limits, errors. */
+import { fraction } from '../base/random.ts';
+import { stringifyJson } from '../kube/json.ts';
+import { apiVersionOf } from '../kube/resource.ts';
+import { ApiError, type Status } from '../kube/status.ts';
+import type { Item, WatchEvent, WatchStream } from './backend.ts';
+import { type Call, kindOf } from './handlers/call.ts';
+import type { TimedWatch } from './handlers/query.ts';
+import { joinPieces } from './json-bytes.ts';
+import type { Negotiated } from './negotiate.ts';
+import { includeObjectOf, partial, tableParts } from './respond.ts';
+import type { ApiResponse } from './types.ts';
+
+/** Without ?timeoutSeconds a watch lasts this long, and up to twice as long. */
+const minTimeoutMs = 30 * 60_000;
+const bookmarkEveryMs = 60_000;
+/** A greater batch is somebody's initial state: framed, but not kept for others. */
+const sharedBatchMax = 128;
+
+/** Framed events of the last moments, so that the next watcher of the same item copies nothing. */
+export class FrameCache {
+  readonly #limit: number;
+  readonly #frames = new WeakMap<Item, Map<string, Buffer>>();
+  #kept: { readonly item: Item; readonly key: string; readonly size: number }[] = [];
+  #oldest = 0;
+  #bytes = 0;
+
+  constructor(limitBytes = 16 * 1024 * 1024) {
+    this.#limit = limitBytes;
+  }
+
+  find(item: Item, key: string): Buffer | undefined {
+    return this.#frames.get(item)?.get(key);
+  }
+
+  keep(item: Item, key: string, frame: Buffer): void {
+    let frames = this.#frames.get(item);
+    if (frames === undefined) {
+      frames = new Map();
+      this.#frames.set(item, frames);
+    }
+    frames.set(key, frame);
+    this.#kept.push({ item, key, size: frame.length });
+    this.#bytes += frame.length;
+    while (this.#bytes > this.#limit) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    const { item, key, size } = this.#kept[this.#oldest++]!;
+    this.#frames.get(item)?.delete(key);
+    this.#bytes -= size;
+    if (this.#oldest < 1024 || this.#oldest * 2 < this.#kept.length) return;
+    this.#kept = this.#kept.slice(this.#oldest);
+    this.#oldest = 0;
+  }
+}
+
+/**
+ * Starts a watch at the backend and answers with its events as they come.
+ * @throws ApiError what the backend refuses; a resourceVersion that is too old is an ERROR event instead
+ */
+export async function respondWatch(
+  call: Call,
+  form: Negotiated,
+  timed: TimedWatch,
+): Promise<ApiResponse> {
+  if (form.convert?.kind === 'PartialObjectMetadataList')
+    throw new ApiError(
+      'NotAcceptable',
+      'you requested PartialObjectMetadataList, but the requested object is not a list',
+    );
+  if (form.convert?.kind === 'Table') includeObjectOf(call.info.query);
+  const { clock, random } = call.parts;
+  const asked = timed.timeoutSeconds ?? 0;
+  const timeoutMs = asked > 0 ? asked * 1000 : minTimeoutMs * (1 + fraction(random));
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  call.context.signal.addEventListener('abort', end, { once: true });
+  if (call.context.signal.aborted) end();
+  const timer = clock.after(timeoutMs, end);
+  const cleanUp = (): void => {
+    timer.cancel();
+    call.context.signal.removeEventListener('abort', end);
+    end();
+  };
+  let stream: WatchStream;
+  try {
+    const context = { ...call.context, signal: ended.signal };
+    stream = await call.backend.watch(context, timed.request);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.code !== 410) {
+      cleanUp();
+      throw error;
+    }
+    stream = only([{ type: 'ERROR', status: error.status }]);
+  }
+  const frames = new Frames(call, form, timed);
+  const body = followed(frames, { stream, signal: ended.signal, call, cleanUp });
+  return { status: 200, headers: { 'content-type': 'application/json' }, body, endless: true };
+}
+
+async function* only(events: readonly WatchEvent[]): AsyncGenerator<readonly WatchEvent[]> {
+  yield events;
+}
+
+interface Followed {
+  readonly stream: WatchStream;
+  readonly signal: AbortSignal;
+  readonly call: Call;
+  readonly cleanUp: () => void;
+}
+
+/** Events and bookmark ticks in one stream. The next batch is asked for only when the last one was taken. */
+async function* followed(
+  frames: Frames,
+  { stream, signal, call, cleanUp }: Followed,
+): AsyncGenerator<Buffer, void, undefined> {
+  const { clock, random } = call.parts;
+  const iterator = stream[Symbol.asyncIterator]();
+  let wake = (): void => {};
+  let arrived: IteratorResult<readonly WatchEvent[]> | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  let due = false;
+  const ask = (): void => {
+    iterator.next().then(
+      (result) => {
+        arrived = result;
+        wake();
+      },
+      (error: unknown) => {
+        failure = { error };
+        wake();
+      },
+    );
+  };
+  const startTick = () =>
+    clock.after(bookmarkEveryMs * (0.9 + 0.2 * fraction(random)), () => {
+      due = true;
+      wake();
+    });
+  let tick = startTick();
+  const onEnd = (): void => wake();
+  signal.addEventListener('abort', onEnd, { once: true });
+  ask();
+  try {
+    while (!signal.aborted) {
+      if (arrived !== undefined) {
+        if (arrived.done) return;
+        const batch = arrived.value;
+        arrived = undefined;
+        yield* joinPieces(frames.batch(batch));
+        ask();
+      } else if (failure !== undefined) {
+        if (failure.error instanceof ApiError) yield frames.error(failure.error.status);
+        return;
+      } else if (due) {
+        due = false;
+        const bookmark = frames.periodicBookmark();
+        if (bookmark !== undefined) yield bookmark;
+        tick = startTick();
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
+    }
+  } finally {
+    tick.cancel();
+    signal.removeEventListener('abort', onEnd);
+    cleanUp();
+    iterator.return?.()?.then(undefined, () => {});
+  }
+}
+
+const newline = Buffer.from('}\n');
+
+/** The frames of one watch. */
+class Frames {
+  readonly #call: Call;
+  readonly #form: Negotiated;
+  readonly #bookmarks: boolean;
+  readonly #key: string;
+  #resourceVersion: string;
+  #first = true;
+  #bookmarked = false;
+
+  constructor(call: Call, form: Negotiated, { request }: TimedWatch) {
+    this.#call = call;
+    this.#form = form;
+    this.#bookmarks = request.allowWatchBookmarks;
+    const from = request.resourceVersion ?? '';
+    this.#resourceVersion = from === '0' ? '' : from;
+    const { query } = call.info;
+    const table =
+      form.convert?.kind === 'Table' ? `${includeObjectOf(query)} ${query.get('noHeaders')}` : '';
+    this.#key = `${form.convert?.kind ?? ''} ${form.convert?.version ?? ''} ${table}`;
+  }
+
+  *batch(events: readonly WatchEvent[]): Generator<Buffer> {
+    const share = events.length <= sharedBatchMax;
+    for (const event of events) {
+      if (event.type === 'ERROR') yield this.error(event.status);
+      else if (event.type === 'BOOKMARK') {
+        this.#resourceVersion = event.resourceVersion;
+        if (this.#bookmarks) yield this.#bookmark(event.initialEventsEnd);
+      } else {
+        this.#resourceVersion = event.item.resourceVersion;
+        yield this.#item(event, share);
+      }
+    }
+  }
+
+  error(status: Status): Buffer {
+    return Buffer.from(`{"type":"ERROR","object":${stringifyJson(status)}}\n`);
+  }
+
+  /** Undefined when bookmarks are not wanted, or one went out since the last tick. */
+  periodicBookmark(): Buffer | undefined {
+    const recent = this.#bookmarked;
+    this.#bookmarked = false;
+    if (!this.#bookmarks || recent || this.#resourceVersion === '') return undefined;
+    const frame = this.#bookmark(false);
+    this.#bookmarked = false;
+    return frame;
+  }
+
+  #item(event: Extract<WatchEvent, { item: Item }>, share: boolean): Buffer {
+    const table = this.#form.convert?.kind === 'Table';
+    const headers = this.#first && table;
+    this.#first = false;
+    const key = `${event.type} ${this.#key}${headers ? ' headers' : ''}`;
+    const { frames } = this.#call.parts;
+    const known = frames.find(event.item, key);
+    if (known !== undefined) return known;
+    const head = Buffer.from(`{"type":"${event.type}","object":`);
+    const frame = Buffer.concat([head, ...this.#object(event.item, headers), newline]);
+    if (share) frames.keep(event.item, key, frame);
+    return frame;
+  }
+
+  #object(item: Item, headers: boolean): Iterable<Buffer> {
+    switch (this.#form.convert?.kind) {
+      case 'Table': {
+        const metadata = { resourceVersion: item.resourceVersion };
+        const content = { items: [item], metadata, isList: false, headers };
+        return tableParts(this.#call, this.#form, content);
+      }
+      case 'PartialObjectMetadata':
+        return partial(item, this.#form);
+      default:
+        return [item.bytes];
+    }
+  }
+
+  #bookmark(initialEventsEnd: boolean): Buffer {
+    this.#bookmarked = true;
+    const { kind } = kindOf(this.#call);
+    const metadata = {
+      resourceVersion: this.#resourceVersion,
+      ...(initialEventsEnd && { annotations: { 'k8s.io/initial-events-end': 'true' } }),
+    };
+    const apiVersion = apiVersionOf(kindOf(this.#call));
+    const object = { apiVersion, kind, metadata };
+    if (this.#form.convert === undefined)
+      return Buffer.from(`{"type":"BOOKMARK","object":${stringifyJson(object)}}\n`);
+    const item: Item = {
+      namespace: '',
+      name: '',
+      uid: '',
+      resourceVersion: this.#resourceVersion,
+      labels: {},
+      bytes: Buffer.from(stringifyJson(object)),
+      object: () => object,
+    };
+    const headers = this.#first && this.#form.convert.kind === 'Table';
+    this.#first = false;
+    const parts = this.#object(item, headers);
+    return Buffer.concat([Buffer.from('{"type":"BOOKMARK","object":'), ...parts, newline]);
+  }
+}
