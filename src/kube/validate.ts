@@ -1,7 +1,10 @@
-/** What kube-apiserver checks when it decodes a body: field types, unknown and duplicate fields, values by schema. */
-import type { KubeObject } from './object.ts';
-import type { TypeSchema } from './schema.ts';
-import type { StatusCause } from './status.ts';
+/** What kube-apiserver checks when it decodes a body: field types, and fields that the kind does not have. */
+import { GoTypeError, NativeDecoder, type Unknowns } from './decode-native.ts';
+import { setField } from './json.ts';
+import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
+import type { SchemaNode, TypeSchema } from './schema.ts';
+import { ApiError } from './status.ts';
+import { fieldNode, fieldOf } from './typed.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
@@ -16,14 +19,122 @@ export interface DecodeOptions {
 }
 
 /**
- * Gives the object as it is stored: unknown fields dropped. The input is not changed; it is returned itself when nothing had to go.
- * Throws ApiError BadRequest for a field of the wrong type in a native kind, and for problems with 'Strict'.
+ * Gives the object as it is stored: unknown fields and meaningless nulls dropped. The input is not changed; it is returned
+ * itself when nothing had to go.
+ * @throws ApiError BadRequest for a field of the wrong type in a native kind or in metadata, and for problems with 'Strict'
  */
-export function decodeObject(_options: DecodeOptions): KubeObject {
-  throw new Error('being written');
+export function decodeObject(options: DecodeOptions): KubeObject {
+  const { schema, object, problems = [], fieldValidation } = options;
+  const unknowns: Unknowns = fieldValidation === 'Ignore' ? undefined : [];
+  let decoded: KubeObject;
+  try {
+    decoded = decode(schema, object, unknowns);
+  } catch (error) {
+    if (error instanceof GoTypeError)
+      throw new ApiError('BadRequest', cannotBe(schema, error.message));
+    throw error;
+  }
+  if (unknowns === undefined) return decoded;
+  const all = [...problems, ...unknowns.map((path) => `unknown field "${path}"`)];
+  if (all.length === 0) return decoded;
+  if (fieldValidation === 'Strict')
+    throw new ApiError('BadRequest', cannotBe(schema, `strict decoding error: ${all.join(', ')}`));
+  for (const text of all) options.warn(text);
+  return decoded;
 }
 
-/** What the schema itself forbids (required, enum, pattern, bounds, formats); types too for custom kinds. Empty = accepted. */
-export function validateBySchema(_schema: TypeSchema, _object: KubeObject): StatusCause[] {
-  throw new Error('being written');
+/** Only the nulls and unknown fields that a merge may have brought in; no problem is reported. */
+export function settle(schema: TypeSchema, object: KubeObject): KubeObject {
+  return decodeObject({ schema, object, fieldValidation: 'Ignore', warn: () => {} });
+}
+
+function cannotBe({ kind, version }: TypeSchema, why: string): string {
+  return `${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`;
+}
+
+function decode(schema: TypeSchema, object: KubeObject, unknowns: Unknowns): KubeObject {
+  const json = object as unknown as JsonObject;
+  if (schema.native) {
+    const decoder = new NativeDecoder(unknowns);
+    return decoder.root(schema.root, schema.kind, json) as unknown as KubeObject;
+  }
+  return new Pruner(unknowns).root(schema.root, json) as unknown as KubeObject;
+}
+
+/** Custom kinds: unknown fields are cut, wrong types are left to validation; only metadata is decoded strictly. */
+class Pruner {
+  readonly #unknowns: Unknowns;
+
+  constructor(unknowns: Unknowns) {
+    this.#unknowns = unknowns;
+  }
+
+  root(node: SchemaNode, object: JsonObject): JsonObject {
+    return this.#fields(node, object, '', true);
+  }
+
+  #value(node: SchemaNode, value: Json, path: string): Json {
+    if (Array.isArray(value)) return this.#items(node, value, path);
+    return isObject(value) ? this.#fields(node, value, path, node.shape.embedded) : value;
+  }
+
+  #fields(node: SchemaNode, object: JsonObject, path: string, resource: boolean): JsonObject {
+    const map = node.shape.map;
+    if (map === undefined || (map.fields.size === 0 && map.preservesUnknown)) return object;
+    let out: JsonObject | undefined;
+    for (const name of Object.keys(object)) {
+      const value = fieldOf(object, name);
+      const at = path === '' ? name : `${path}.${name}`;
+      const type = fieldNode(map, name);
+      const after = this.#field({
+        type,
+        name,
+        value,
+        at,
+        resource,
+        declared: map.fields.has(name),
+      });
+      if (after === value) continue;
+      out ??= { ...object };
+      if (after === undefined) delete out[name];
+      else setField(out, name, after);
+    }
+    return out ?? object;
+  }
+
+  /** Undefined when the field has to go. */
+  #field(field: {
+    type: SchemaNode | undefined;
+    name: string;
+    value: Json | undefined;
+    at: string;
+    resource: boolean;
+    declared: boolean;
+  }): Json | undefined {
+    const { type, name, value, at, resource, declared } = field;
+    if (value === undefined) return undefined;
+    if (type === undefined) {
+      this.#unknowns?.push(at);
+      return undefined;
+    }
+    if (resource && name === 'metadata') {
+      const decoder = new NativeDecoder(this.#unknowns);
+      return decoder.metadata(type, value, at);
+    }
+    if (value === null && declared && !type.nullable) return undefined;
+    return this.#value(type, value, at);
+  }
+
+  #items(node: SchemaNode, items: readonly Json[], path: string): Json {
+    const list = node.shape.list;
+    if (list === undefined) return items as Json;
+    let out: Json[] | undefined;
+    for (let i = 0; i < items.length; i++) {
+      const after = this.#value(list.element, items[i]!, `${path}[${i}]`);
+      if (after === items[i]) continue;
+      out ??= [...items];
+      out[i] = after;
+    }
+    return out ?? (items as Json);
+  }
 }

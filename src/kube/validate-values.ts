@@ -1,0 +1,252 @@
+/** Judges the values of custom objects by their schema: types, required fields, bounds, patterns, formats, unique keys. */
+import { formatProblem } from './formats.ts';
+import { deepEqual, stringifyJson } from './json.ts';
+import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
+import { quoteGo } from './quote.ts';
+import type { ListShape, SchemaNode, TypeSchema, ValueRules } from './schema.ts';
+import type { StatusCause } from './status.ts';
+import { fieldNode, fieldOf } from './typed.ts';
+import { invalidValue, requiredValue, tooLong } from './validate-meta.ts';
+
+/** More causes than this are not collected: the request is refused anyway. */
+const maxCauses = 100;
+
+/**
+ * What the schema forbids, in kube-apiserver's words; empty = accepted.
+ * Native kinds have no such rules in their schemas: always accepted. Call it after defaults.
+ */
+export function validateBySchema(schema: TypeSchema, object: KubeObject): StatusCause[] {
+  if (schema.native) return [];
+  const check = new ValueCheck();
+  check.value(schema.root, object as unknown as Json, '');
+  return check.causes;
+}
+
+class ValueCheck {
+  readonly causes: StatusCause[] = [];
+
+  value(node: SchemaNode, value: Json, path: string): void {
+    if (this.causes.length >= maxCauses || (value === null && node.nullable)) return;
+    const wrong = wrongType(node, value);
+    if (wrong !== undefined) {
+      this.#type(path, wrong.is, wrong.wants);
+      return;
+    }
+    const { rules, format, list } = node.shape;
+    if (rules !== undefined) this.#rules(rules, value, path);
+    if (Array.isArray(value)) this.#items(list, value, path);
+    else if (isObject(value)) this.#fields(node, value, path);
+    else if (format !== undefined) this.#format(format, value, path);
+  }
+
+  #type(path: string, is: string, wants: string): void {
+    const shown = quoteGo(is);
+    this.causes.push({
+      reason: 'FieldValueTypeInvalid',
+      message: `Invalid value: ${shown}: ${path} in body must be of type ${wants}: ${shown}`,
+      field: path,
+    });
+  }
+
+  #fields(node: SchemaNode, object: JsonObject, path: string): void {
+    const map = node.shape.map;
+    if (map === undefined) return;
+    for (const name of Object.keys(object).sort()) {
+      const type = fieldNode(map, name);
+      const value = fieldOf(object, name);
+      if (type === undefined || value === undefined) continue;
+      if (path === '' && name === 'metadata') continue;
+      this.value(type, value, path === '' ? name : `${path}.${name}`);
+    }
+  }
+
+  #items(list: ListShape | undefined, items: readonly Json[], path: string): void {
+    if (list === undefined) return;
+    for (let i = 0; i < items.length; i++) this.value(list.element, items[i]!, `${path}[${i}]`);
+    if (list.relation === 'atomic') return;
+    const seen = new Set<string>();
+    for (const [i, item] of items.entries()) {
+      const key = identity(list, item);
+      const text = stringifyJson(key);
+      if (seen.has(text))
+        this.causes.push({
+          reason: 'FieldValueDuplicate',
+          message: `Duplicate value: ${text}`,
+          field: `${path}[${i}]`,
+        });
+      seen.add(text);
+    }
+  }
+
+  #format(format: string, value: Json, path: string): void {
+    const problem = formatProblem(format, value);
+    if (problem === 'type') {
+      const shown = String(value);
+      this.#type(path, shown, format);
+    } else if (problem === 'range')
+      this.#bare(`Checked value must be of type integer with format ${format} in ${path}`);
+  }
+
+  /** A cause that kube-apiserver tells without its field. */
+  #bare(message: string): void {
+    this.causes.push({
+      reason: 'FieldValueInvalid',
+      message: `Invalid value: "": ${message}`,
+      field: '<nil>',
+    });
+  }
+
+  #rules(rules: ValueRules, value: Json, path: string): void {
+    if (rules.enum !== undefined && !rules.enum.some((one) => deepEqual(one, value)))
+      this.#notSupported(rules.enum, value, path);
+    if (typeof value === 'string') this.#string(rules, value, path);
+    else if (typeof value === 'number' || typeof value === 'bigint')
+      this.#number(rules, value, path);
+    else if (Array.isArray(value)) this.#list(rules, value, path);
+    else if (isObject(value)) this.#object(rules, value, path);
+    this.#combined(rules, value, path);
+  }
+
+  #notSupported(values: readonly Json[], value: Json, path: string): void {
+    const shown = (one: Json): string =>
+      typeof one === 'string' ? quoteGo(one) : stringifyJson(one);
+    this.causes.push({
+      reason: 'FieldValueNotSupported',
+      message: `Unsupported value: ${shown(value)}: supported values: ${values.map(shown).join(', ')}`,
+      field: path,
+    });
+  }
+
+  #should(path: string, value: Json, rule: string): void {
+    this.causes.push(invalidValue(path, value, `${path} in body should ${rule}`));
+  }
+
+  #string(rules: ValueRules, value: string, path: string): void {
+    const { minLength, maxLength, pattern } = rules;
+    if (minLength !== undefined || maxLength !== undefined) {
+      const length = [...value].length;
+      if (maxLength !== undefined && length > maxLength) this.causes.push(tooLong(path, maxLength));
+      if (minLength !== undefined && length < minLength)
+        this.#should(path, value, `be at least ${minLength} chars long`);
+    }
+    if (pattern !== undefined && !pattern.test(value))
+      this.#should(path, value, `match '${pattern.source.replaceAll('\\/', '/')}'`);
+  }
+
+  #number(rules: ValueRules, value: number | bigint, path: string): void {
+    const { minimum, maximum, multipleOf } = rules;
+    if (minimum !== undefined) {
+      if (rules.exclusiveMinimum ? value <= minimum : value < minimum) {
+        const than = rules.exclusiveMinimum ? 'greater than' : 'greater than or equal to';
+        this.#should(path, value, `be ${than} ${minimum}`);
+      }
+    }
+    if (maximum !== undefined) {
+      if (rules.exclusiveMaximum ? value >= maximum : value > maximum) {
+        const than = rules.exclusiveMaximum ? 'less than' : 'less than or equal to';
+        this.#should(path, value, `be ${than} ${maximum}`);
+      }
+    }
+    if (multipleOf !== undefined && !Number.isInteger(Number(value) / multipleOf))
+      this.#should(path, value, `be a multiple of ${multipleOf}`);
+  }
+
+  #list(rules: ValueRules, value: readonly Json[], path: string): void {
+    const { minItems, maxItems } = rules;
+    if (maxItems !== undefined && value.length > maxItems)
+      this.#tooMany(path, value.length, maxItems);
+    if (minItems !== undefined && value.length < minItems)
+      this.#should(path, value.length, `have at least ${minItems} items`);
+    if (rules.uniqueItems && new Set(value.map(stringifyJson)).size < value.length)
+      this.#should(path, value.length, 'not contain duplicates');
+  }
+
+  #tooMany(path: string, count: number, most: number): void {
+    this.causes.push({
+      reason: 'FieldValueTooMany',
+      message: `Too many: ${count}: must have at most ${most} items`,
+      field: path,
+    });
+  }
+
+  #object(rules: ValueRules, value: JsonObject, path: string): void {
+    const { required, minProperties, maxProperties } = rules;
+    for (const name of required ?? [])
+      if (fieldOf(value, name) === undefined)
+        this.causes.push(requiredValue(path === '' ? name : `${path}.${name}`));
+    if (minProperties === undefined && maxProperties === undefined) return;
+    const count = Object.keys(value).length;
+    if (maxProperties !== undefined && count > maxProperties)
+      this.#tooMany(path, count, maxProperties);
+    if (minProperties !== undefined && count < minProperties)
+      this.#should(path, count, `have at least ${minProperties} properties`);
+  }
+
+  #combined(rules: ValueRules, value: Json, path: string): void {
+    const said = quoteGo(path);
+    if (rules.not !== undefined && problems(rules.not, value, path).length === 0)
+      this.#bare(`${said} must not validate the schema (not)`);
+    for (const node of rules.allOf ?? []) this.causes.push(...problems(node, value, path));
+    if (rules.anyOf !== undefined) this.#oneOfMany(rules.anyOf, value, path, 'anyOf');
+    if (rules.oneOf !== undefined) this.#oneOfMany(rules.oneOf, value, path, 'oneOf');
+  }
+
+  #oneOfMany(
+    nodes: readonly SchemaNode[],
+    value: Json,
+    path: string,
+    how: 'anyOf' | 'oneOf',
+  ): void {
+    const tried = nodes.map((node) => problems(node, value, path));
+    const valid = tried.filter((causes) => causes.length === 0).length;
+    const said = quoteGo(path);
+    if (valid === 0) {
+      const words =
+        how === 'oneOf' ? 'one and only one schema (oneOf)' : 'at least one schema (anyOf)';
+      const found = how === 'oneOf' ? '. Found none valid' : '';
+      this.#bare(`${said} must validate ${words}${found}`);
+      const nearest = tried.reduce((best, one) => (one.length < best.length ? one : best));
+      this.causes.push(...nearest);
+    } else if (how === 'oneOf' && valid > 1)
+      this.#bare(
+        `${said} must validate one and only one schema (oneOf). Found ${valid} valid alternatives`,
+      );
+  }
+}
+
+function problems(node: SchemaNode, value: Json, path: string): StatusCause[] {
+  const check = new ValueCheck();
+  check.value(node, value, path);
+  return check.causes;
+}
+
+/** What names an element: its keys, defaults included, or the whole value. */
+function identity(list: ListShape, item: Json): Json {
+  if (list.relation !== 'map' || !isObject(item)) return item;
+  const keys: JsonObject = {};
+  for (const name of list.keys) {
+    const value = fieldOf(item, name);
+    if (value !== undefined) keys[name] = value;
+  }
+  return keys;
+}
+
+/** Undefined when the value has the type that the node wants. */
+function wrongType(node: SchemaNode, value: Json): { is: string; wants: string } | undefined {
+  const { scalar, list, map } = node.shape;
+  if (scalar === 'any') return undefined;
+  const is = typeName(value);
+  if (scalar === 'int-or-string')
+    return is === 'integer' || is === 'string' ? undefined : { is, wants: 'integer,string' };
+  const wants = list !== undefined ? 'array' : map !== undefined ? 'object' : (scalar ?? 'object');
+  if (is === wants || (wants === 'number' && is === 'integer')) return undefined;
+  return { is, wants };
+}
+
+function typeName(value: Json): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'bigint') return 'integer';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  return typeof value;
+}
