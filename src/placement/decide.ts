@@ -1,5 +1,12 @@
 /** The one pure entry: from what a template wants and what is seen of it to where its copies are. */
-import type { ClusterReason, ClusterShare, Decision, DecisionCondition } from './decision.ts';
+import {
+  type ClusterReason,
+  type ClusterShare,
+  type Decision,
+  type DecisionCondition,
+  type SpillState,
+  spillFields,
+} from './decision.ts';
 import { divided } from './divided.ts';
 import { dividedJob } from './divided-job.ts';
 import type { ClusterFacts } from './facts.ts';
@@ -76,6 +83,7 @@ function scopeInput(input: DecideInput, mode: Mode, clusters: readonly ClusterFa
     choice: { ...choice, count: Math.min(choice?.count ?? 1, 1) },
     previous,
     guard,
+    lostStays: true,
     ...(input.holdsData ? { pinned: () => true } : { excluded: hand }),
   };
 }
@@ -109,18 +117,14 @@ function frozenConditions(input: DecideInput, scope: Scope): DecisionCondition[]
 function settle(previous: Decision | undefined, mode: Mode, outcome: Outcome): Decision {
   const clusters = Object.fromEntries(outcome.clusters);
   const next: Decision = { number: (previous?.number ?? 0) + 1, mode, clusters };
-  return previous && previous.mode === mode && sameEntries(previous, next, sameValue)
+  return previous && previous.mode === mode && sameEntries(previous, next, sameEntry)
     ? previous
     : next;
 }
 
 function sameShares(previous: Decision | undefined, next: Decision): boolean {
   if (!previous) return Object.keys(next.clusters).length === 0;
-  return sameEntries(
-    previous,
-    next,
-    (a, b) => a.share === b.share && a.leaving === b.leaving && a.completions === b.completions,
-  );
+  return sameEntries(previous, next, sameWork);
 }
 
 function sameEntries(
@@ -136,12 +140,16 @@ function sameEntries(
   });
 }
 
-/** Deep equality of flat records of numbers, flags and one level of the same. */
-function sameValue(a: unknown, b: unknown): boolean {
-  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return a === b;
-  const left = Object.entries(a);
-  const right = new Map(Object.entries(b));
-  return (
-    left.length === right.size && left.every(([key, value]) => sameValue(value, right.get(key)))
-  );
+/** What executors see of an entry. */
+function sameWork(a: ClusterShare, b: ClusterShare): boolean {
+  return a.share === b.share && a.leaving === b.leaving && a.completions === b.completions;
+}
+
+function sameEntry(a: ClusterShare, b: ClusterShare): boolean {
+  return sameWork(a, b) && a.replaced === b.replaced && sameSpill(a.spill, b.spill);
+}
+
+function sameSpill(a: SpillState | undefined, b: SpillState | undefined): boolean {
+  if (a === b) return true;
+  return spillFields.every((field) => a?.[field] === b?.[field]);
 }

@@ -21,6 +21,20 @@ export interface SpillState {
   readonly contentSince?: number;
 }
 
+/** Every field of SpillState: the compiler refuses a list that misses one. */
+const allSpillFields: Readonly<Record<keyof SpillState, true>> = {
+  ceiling: true,
+  step: true,
+  backoffMs: true,
+  retryAt: true,
+  failedRoom: true,
+  wants: true,
+  trying: true,
+  contentSince: true,
+};
+
+export const spillFields = Object.keys(allSpillFields) as readonly (keyof SpillState)[];
+
 export interface ClusterShare {
   /** Replicas to ask for; absent: the whole object as it stands (Copy, One). */
   readonly share?: number;

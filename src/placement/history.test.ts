@@ -155,7 +155,8 @@ test('P14: with constant room no ready replica goes once it has converged, and t
       world.run(2 * settled);
       assert.equal(world.readyRemoved, readyRemoved);
       assert.equal(world.ready(), ready);
-      assert.ok(world.writes - writes <= 2 * room.length * (settled / retryMaxMs + 1));
+      // A try takes two writes to begin and two to end: its own cluster's, and the one's that gave the replica.
+      assert.ok(world.writes - writes <= 4 * room.length * (settled / retryMaxMs + 1));
     }),
     { numRuns: Math.max(200, Math.floor(runs / 5)) },
   );

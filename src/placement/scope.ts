@@ -26,6 +26,8 @@ export interface ScopeInput {
   readonly choice: ClusterChoice | undefined;
   readonly previous: Decision | undefined;
   readonly guard: GuardFacts | undefined;
+  /** A lost cluster keeps its copy. */
+  readonly lostStays?: boolean;
   /** The copies that must stay where they are whatever the selection says. */
   readonly pinned?: (cluster: ClusterFacts) => boolean;
   /** Clusters that give their copy away, if there is another to give it to. */
@@ -72,11 +74,17 @@ export function scopeOf(input: ScopeInput): Scope {
 
 function selectOthers(input: ScopeInput, staying: (name: string) => boolean): Selection {
   const { clusters, choice, excluded } = input;
-  const all = select({ clusters, choice, incumbent: staying });
+  const lostStays = input.lostStays === true;
+  const all = select({ clusters, choice, incumbent: staying, lostStays });
   if (!excluded || !all.chosen.some(excluded)) return all;
   const others = clusters.filter((cluster) => !excluded(cluster));
-  const rest = select({ clusters: others, choice, incumbent: staying });
-  return rest.chosen.length > 0 ? rest : all;
+  const rest = select({ clusters: others, choice, incumbent: staying, lostStays });
+  if (rest.chosen.length === 0) return all;
+  const refused = new Map(rest.refused);
+  const gives: ClusterReason = { reason: 'Draining', message: 'it gives its copies away' };
+  for (const { name } of clusters.filter(excluded))
+    refused.set(name, all.refused.get(name) ?? gives);
+  return { ...rest, refused };
 }
 
 function withPinned(

@@ -12,6 +12,8 @@ export interface SelectInput {
   readonly choice: ClusterChoice | undefined;
   /** Has a copy by the last decision, and is not on its way out. */
   readonly incumbent: (cluster: string) => boolean;
+  /** A lost cluster keeps its place (One stays); else, under a count, another takes it. */
+  readonly lostStays?: boolean;
 }
 
 export interface Selection {
@@ -35,7 +37,7 @@ export function select(input: SelectInput): Selection {
     const incumbent = input.incumbent(cluster.name);
     const reason = refusal(cluster, input.choice, incumbent);
     if (reason) refused.set(cluster.name, reason);
-    else candidates.push({ cluster, rank: rankOf(cluster, input.choice, incumbent) });
+    else candidates.push({ cluster, rank: rankOf(cluster, input, incumbent) });
   }
   const spread = input.choice?.spread ?? [];
   const count = input.choice?.count;
@@ -99,11 +101,11 @@ function taintText(taint: Taint): string {
 /** Lower is chosen first; equal ones by tie. A lost cluster is no reason to have one cluster less. */
 function rankOf(
   cluster: ClusterFacts,
-  choice: ClusterChoice | undefined,
+  { choice, lostStays }: SelectInput,
   incumbent: boolean,
 ): number {
+  if (incumbent && (lostStays || cluster.state !== 'lost')) return 0;
   if (cluster.state === 'lost') return 4;
-  if (incumbent) return 0;
   if (cluster.state === 'unreachable') return 3;
   const tolerations = choice?.tolerations ?? [];
   const unwelcome = cluster.taints.some(
@@ -114,7 +116,13 @@ function rankOf(
   return unwelcome ? 2 : 1;
 }
 
-/** The best `count` candidates that still leave room for every group that must be represented. */
+interface Need {
+  readonly by: Spread['by'];
+  readonly least: number;
+  readonly seen: Set<string>;
+}
+
+/** The best `count` candidates. The last places are reserved for groups that are missing; who is there already stays. */
 function pick(
   candidates: readonly Candidate[],
   count: number,
@@ -123,34 +131,48 @@ function pick(
 ): Set<ClusterFacts> {
   const picked = new Set<ClusterFacts>();
   const ordered = [...candidates].sort((a, b) => a.rank - b.rank);
-  const needs = spread.map((rule) => {
+  const needs = spread.map((rule): Need => {
     const exist = new Set(candidates.flatMap((candidate) => groupsOf(candidate.cluster, rule.by)));
-    return { by: rule.by, least: Math.min(rule.minGroups, exist.size), seen: new Set<string>() };
+    return { by: rule.by, least: Math.min(rule.minGroups, exist.size), seen: new Set() };
   });
-  for (const { cluster } of ordered) {
-    if (picked.size === count) {
-      refused.set(cluster.name, {
-        reason: 'CountReached',
-        message: `${count} clusters are asked for and others come first`,
-      });
-      continue;
-    }
-    const after = count - picked.size - 1;
-    const blocked = needs.find((need) => {
-      const fresh = groupsOf(cluster, need.by).filter((group) => !need.seen.has(group));
-      return need.least - need.seen.size - new Set(fresh).size > after;
-    });
-    if (blocked) {
+  const passedOver: ClusterFacts[] = [];
+  for (const { cluster, rank } of ordered) {
+    if (picked.size === count) break;
+    const need = rank === 0 ? undefined : reservedBy(needs, cluster, count - picked.size);
+    if (need) {
+      passedOver.push(cluster);
       refused.set(cluster.name, {
         reason: 'SpreadNeedsOthers',
-        message: `the last places are for clusters of another ${blocked.by}`,
+        message: `the last places are for clusters of another ${need.by}`,
       });
       continue;
     }
     picked.add(cluster);
-    for (const need of needs) for (const group of groupsOf(cluster, need.by)) need.seen.add(group);
+    for (const { by, seen } of needs) for (const group of groupsOf(cluster, by)) seen.add(group);
   }
+  for (const cluster of passedOver.slice(0, count - picked.size)) {
+    picked.add(cluster);
+    refused.delete(cluster.name);
+  }
+  for (const { cluster } of ordered)
+    if (!picked.has(cluster) && !refused.has(cluster.name))
+      refused.set(cluster.name, {
+        reason: 'CountReached',
+        message: `${count} clusters are asked for and others come first`,
+      });
   return picked;
+}
+
+/** The need for which all places left are reserved, if this cluster brings no group that it misses. */
+function reservedBy(
+  needs: readonly Need[],
+  cluster: ClusterFacts,
+  places: number,
+): Need | undefined {
+  return needs.find(
+    ({ by, least, seen }) =>
+      least - seen.size >= places && !groupsOf(cluster, by).some((group) => !seen.has(group)),
+  );
 }
 
 function groupsOf(cluster: ClusterFacts, by: Spread['by']): readonly string[] {

@@ -36,6 +36,8 @@ export function single(input: DecideInput, scope: Scope): Outcome {
   const reasons = new Map<string, ClusterReason>();
   const leaving = scope.leaving.filter((cluster) => input.copies.has(cluster.name));
   const clusters: [string, ClusterShare][] = [];
+  for (const cluster of scope.chosen)
+    reasons.set(cluster.name, { reason: 'Waiting', message: 'chosen, and not placed yet' });
   for (const cluster of leaving) {
     clusters.push([cluster.name, { leaving: true }]);
     reasons.set(cluster.name, {
