@@ -194,9 +194,14 @@ group('sizes', () => {
         `// ${'x'.repeat(98)}`,
         `// ${'😀'.repeat(97)}`,
         `// https://example.org/${'x'.repeat(98)}`,
+        `export const text = '${'x'.repeat(98)}';`,
+        `export const pattern = /${'x'.repeat(98)}/;`,
+        `export const sum = ${'1 + '.repeat(30)}'short';`,
+        `export const lines = \`${'x'.repeat(98)}`,
+        `${'x'.repeat(98)} \${lines} x\`;`,
       ].join('\n'),
     };
-    assert.deepEqual(says(files), ['sim/wide.ts:2 line-width']);
+    assert.deepEqual(says(files), ['sim/wide.ts:2 line-width', 'sim/wide.ts:7 line-width']);
   });
 });
 
@@ -214,7 +219,8 @@ group('banned calls', () => {
     'export const id = crypto.randomUUID();',
     'export const page = globalThis.fetch(address);',
     "import { randomBytes } from 'node:crypto';",
-    "import { connect } from 'node:net';",
+    "import { connect, isIP } from 'node:net';",
+    "import 'node:tls';",
     "import http2 from 'node:http2';",
     "import { setTimeout as sleep } from 'node:timers/promises';",
     "import { type Dispatcher, request } from 'undici';",
@@ -251,6 +257,7 @@ group('banned calls', () => {
         "export const text = 'Math.random()';",
         "import type { Socket } from 'node:net';",
         "import { type Dispatcher } from 'undici';",
+        "import { isIP } from 'node:net';",
         "import { createHash } from 'node:crypto';",
         'export type Timer = ReturnType<typeof setTimeout>;',
       ].join('\n'),

@@ -39,7 +39,11 @@ function useComplaint(name: string): string | undefined {
 
 function importComplaint({ specifier, typeOnly, values }: Import): string | undefined {
   if (typeOnly) return undefined;
-  if (bannedModules.has(specifier)) return `${specifier} belongs in an adapter`;
+  const innocent = bannedModules.get(specifier);
+  if (innocent) {
+    const harmless = values.length > 0 && values.every((name) => innocent.includes(name));
+    return harmless ? undefined : `${specifier} belongs in an adapter`;
+  }
   const names = values.filter((name) => bannedImports.get(specifier)?.includes(name));
   return names.length > 0 ? `${names.join(', ')} of ${specifier}: take Random` : undefined;
 }

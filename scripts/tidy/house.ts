@@ -84,18 +84,18 @@ export const bannedImports: ReadonlyMap<string, readonly string[]> = new Map([
   ['node:crypto', ['randomUUID', 'randomBytes', 'randomInt', 'randomFill', 'randomFillSync']],
 ]);
 
-/** Modules that may not be imported for their values outside the adapters. */
-export const bannedModules: ReadonlySet<string> = new Set([
-  'node:net',
-  'node:tls',
-  'node:dgram',
-  'node:http',
-  'node:https',
-  'node:http2',
-  'node:timers',
-  'node:timers/promises',
-  'node:perf_hooks',
-  'undici',
+/** Modules of sockets and time, left to the adapters, with their names that do neither. */
+export const bannedModules: ReadonlyMap<string, readonly string[]> = new Map([
+  ['node:net', ['isIP', 'isIPv4', 'isIPv6', 'BlockList']],
+  ['node:tls', []],
+  ['node:dgram', []],
+  ['node:http', ['STATUS_CODES']],
+  ['node:https', []],
+  ['node:http2', ['constants']],
+  ['node:timers', []],
+  ['node:timers/promises', []],
+  ['node:perf_hooks', []],
+  ['undici', []],
 ]);
 
 /** Data is not code: recorded schemas and tables may be as long as they are. */
@@ -103,7 +103,7 @@ export function isData(path: string): boolean {
   return path.endsWith('.json') || path.split('/').includes('data');
 }
 
-/** Tests, and the acceptance suites that several tests run. */
+/** Tests, the acceptance suites that several tests run, and what only tests need. */
 export function isTest(path: string): boolean {
-  return /\.(test|acceptance)\.ts$/.test(path);
+  return /\.(test|acceptance|fixture)\.ts$/.test(path);
 }

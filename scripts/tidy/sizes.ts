@@ -38,15 +38,19 @@ export function functionSizes(sources: readonly Source[]): Violation[] {
   );
 }
 
-/** Lines fit the page; addresses and module paths cannot be broken. */
+/**
+ * Lines fit the page. Long texts, patterns, addresses and module paths stay whole: they cannot be
+ * broken, or could not be searched for.
+ */
 export function lineWidths(sources: readonly Source[]): Violation[] {
   const max = limits.columnsMax;
-  return sources.flatMap(({ path, lines }) =>
+  return sources.flatMap(({ path, lines, literalLines }) =>
     isData(path)
       ? []
       : lines.flatMap((text, index) => {
           // Counting code points is slow, and hardly any line needs it.
           if (text.length <= max || [...text].length <= max) return [];
+          if (literalLines.has(index + 1)) return [];
           if (/https?:\/\//.test(text) || /^(import|export|\}).* from '/.test(text)) return [];
           const message = `${[...text].length} columns, at most ${max}`;
           return [{ path, line: index + 1, rule: 'line-width', message }];

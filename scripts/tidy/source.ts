@@ -11,6 +11,7 @@ import type {
 import { SyntaxKind } from 'typescript/unstable/ast';
 import { createVirtualFileSystem } from 'typescript/unstable/fs';
 import { API } from 'typescript/unstable/sync';
+import { limits } from './house.ts';
 
 /** Files by their path from the root of the checkout, with `/` between folders. */
 export type Files = ReadonlyMap<string, string>;
@@ -46,6 +47,8 @@ export interface Source {
   readonly uses: readonly { name: string; line: number }[];
   /** Lines of `export … from`. */
   readonly reexports: readonly number[];
+  /** Lines on which one text or pattern, which no formatter breaks, takes up at least half. */
+  readonly literalLines: ReadonlySet<number>;
   /** True when the file declares or does anything itself. */
   readonly ownStatements: boolean;
 }
@@ -85,6 +88,13 @@ const functionKinds: ReadonlySet<SyntaxKind> = new Set([
   SyntaxKind.SetAccessor,
 ]);
 
+const literalKinds: ReadonlySet<SyntaxKind> = new Set([
+  SyntaxKind.StringLiteral,
+  SyntaxKind.NoSubstitutionTemplateLiteral,
+  SyntaxKind.TemplateExpression,
+  SyntaxKind.RegularExpressionLiteral,
+]);
+
 const bindingKinds: ReadonlySet<SyntaxKind> = new Set([
   SyntaxKind.VariableDeclaration,
   SyntaxKind.Parameter,
@@ -117,6 +127,7 @@ class Reader {
   readonly #functions: { name: string; line: number; lines: number }[] = [];
   readonly #uses: { name: string; line: number }[] = [];
   readonly #reexports: number[] = [];
+  readonly #literalLines = new Set<number>();
   #ownStatements = false;
 
   constructor(path: string, text: string, tree: Tree) {
@@ -140,6 +151,7 @@ class Reader {
       // A name of the file's own is not the global of that name.
       uses: this.#uses.filter(({ name }) => !this.#declared.has(name)),
       reexports: this.#reexports,
+      literalLines: this.#literalLines,
       ownStatements: this.#ownStatements,
     };
   }
@@ -183,6 +195,7 @@ class Reader {
   #visit(node: Node): void {
     if (functionKinds.has(node.kind)) this.#function(node);
     if (bindingKinds.has(node.kind)) this.#binding(node);
+    if (literalKinds.has(node.kind)) this.#literal(node);
     if (node.kind === SyntaxKind.StringLiteral) this.#string(node);
     else if (node.kind === SyntaxKind.Identifier) this.#identifier(node as Identifier);
     else if (node.kind === SyntaxKind.PropertyAccessExpression) this.#member(node);
@@ -204,6 +217,17 @@ class Reader {
   #binding(node: Node): void {
     const { name } = node as unknown as { name?: Node };
     if (name?.kind === SyntaxKind.Identifier) this.#declared.add(textOf(name));
+  }
+
+  #literal(node: Node): void {
+    const start = node.getStart(this.#tree);
+    const end = node.getEnd();
+    const last = this.#lineAt(end);
+    for (let line = this.#lineAt(start); line <= last; line++) {
+      const from = Math.max(start, this.#lineStarts[line - 1] as number);
+      const to = Math.min(end, this.#lineStarts[line] ?? end);
+      if (to - from >= limits.columnsMax / 2) this.#literalLines.add(line);
+    }
   }
 
   #string(node: Node): void {
