@@ -1,0 +1,35 @@
+/** kill -9 with 24 writes in flight, again and again on one folder: nothing acknowledged is missing, nothing is half. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { WallClock } from '../../src/base/clock.ts';
+import { integer, SystemRandom } from '../../src/base/random.ts';
+import { openSqliteStore } from '../../src/store/sqlite.ts';
+import { stateOf, violations, writers } from './check.ts';
+import { killedWriter } from './killed.ts';
+
+/** 1000 for a long run: STORE_KILLS=1000 node --test test/durability/kill.sqlite.test.ts */
+const rounds = Number(process.env['STORE_KILLS'] ?? 10);
+
+it(`loses nothing acknowledged in ${rounds} kills with ${writers} writes in flight`, async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'ubernetes-kill-'));
+  const random = new SystemRandom();
+  let before: number[] = [];
+  let acknowledged = 0;
+  for (let round = 0; round < rounds; round++) {
+    const early = round % 5 === 4 ? { afterMs: integer(random, 200) } : {};
+    const afterCommits = 1 + integer(random, 800);
+    const killed = await killedWriter({ dataDir, afterCommits, ...early });
+    acknowledged += killed.acknowledged.length;
+    const store = await openSqliteStore({ dataDir, clock: new WallClock() });
+    assert.deepEqual(await violations(store, killed.acknowledged, before), [], `round ${round}`);
+    before = await Promise.all(
+      Array.from({ length: writers }, async (_, writer) => (await stateOf(store, writer)).number),
+    );
+    await store.close();
+  }
+  assert.ok(acknowledged >= rounds, `only ${acknowledged} commits were acknowledged`);
+  await rm(dataDir, { recursive: true });
+});
