@@ -256,7 +256,9 @@ export class Propagation {
       return undefined;
     }
     unit.result = result;
-    const removing = removingAfter(unit, result.decision);
+    const removing = removingAfter(unit, result.decision, (name) => {
+      return this.#options.members.get(name) !== undefined;
+    });
     const owed = JSON.stringify(removing) !== JSON.stringify(unit.decision?.spec.removing ?? {});
     const placed = Object.keys(result.decision.clusters).length > 0 || unit.decision !== undefined;
     if (placed && (result.changed || owed)) {

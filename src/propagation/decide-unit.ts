@@ -128,17 +128,18 @@ function midRollout(live: KubeObject): boolean {
 export function removingAfter(
   unit: Unit,
   decision: Decision,
-  how: 'Delete' | 'Orphan' = 'Delete',
+  isMember: (cluster: string) => boolean,
 ): DecisionSpec['removing'] {
   const stored = unit.decision;
   if (stored === undefined) return {};
   const removing: DecisionSpec['removing'] = {};
   for (const [cluster, earlier] of Object.entries(stored.spec.removing)) {
-    if (decision.clusters[cluster] === undefined && owes(unit, cluster))
-      removing[cluster] = earlier;
+    if (!isMember(cluster) || decision.clusters[cluster] !== undefined) continue;
+    if (owes(unit, cluster)) removing[cluster] = earlier;
   }
   for (const cluster of Object.keys(stored.decision.clusters)) {
-    if (decision.clusters[cluster] === undefined) removing[cluster] = how;
+    // A cluster that was let go keeps its copies: nobody there is asked to remove them.
+    if (decision.clusters[cluster] === undefined && isMember(cluster)) removing[cluster] = 'Delete';
   }
   return removing;
 }

@@ -132,6 +132,8 @@ export class Executor {
   async #reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
     const unit = this.#options.units.get(key);
     if (unit === undefined || !this.#member.health.writable) return undefined;
+    // A member that leaves keeps what it has: releasing it is not drift.
+    if (this.#member.leaving) return undefined;
     if (!this.#informers.synced(unit.type)) {
       this.#informers.ensure(unit.type, () => this.#controller.add(key));
       return undefined;

@@ -1,0 +1,73 @@
+/** The program: clients' commands, and the two that run a federation. */
+import 'reflect-metadata';
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { WallClock } from '../base/clock.ts';
+import { SystemRandom } from '../base/random.ts';
+import type { CommandContext } from '../cli/commands/join.ts';
+import { runProgram } from '../cli/program.ts';
+import { createLogger } from './log.ts';
+import { type ServeFlags, serveOptions } from './options.ts';
+import { serve } from './serve.ts';
+
+const clock = new WallClock();
+const random = new SystemRandom();
+const manifest = new URL('../../package.json', import.meta.url);
+const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+
+function addServe(program: Command, { output }: CommandContext): void {
+  program
+    .command('serve')
+    .description('run the federation on a data folder until SIGTERM')
+    .requiredOption(
+      '--data <dir>',
+      'data folder: store, keys and admin.kubeconfig; made when absent',
+    )
+    .option('--listen <host:port>', 'address to serve HTTPS on', '127.0.0.1:8443')
+    .option('--advertise <host>', 'name or address that clients use (default: the one listened on)')
+    .option(
+      '--token-auth-file <file>',
+      'users\' tokens in kube-apiserver\'s CSV: token,user,uid,"groups"',
+    )
+    .option('--failover-after <duration>', 'replace the replicas of a cluster out of reach', '5m')
+    .option('--no-preflight', 'do not ask a member before accepting an object')
+    .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
+    .addHelpText(
+      'after',
+      `
+Prints one line "ready URL" when it serves. Logs go to standard error as JSON lines.
+
+Examples:
+  ubernetes serve --data ./federation
+  ubernetes serve --data /var/lib/ubernetes --listen 0.0.0.0:8443 --advertise fed.example.com`,
+    )
+    .action(async (flags: ServeFlags) => {
+      const options = serveOptions(flags);
+      const log = createLogger(options.logLevel);
+      const stop = stopSignal();
+      const serving = await serve(options, { clock, random, log });
+      output.line(`ready ${serving.url}`);
+      await stop;
+      await serving.stop();
+    });
+}
+
+/** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    // A waiting promise does not keep the process alive, a listening server does.
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        process.once(signal, () => process.exit(1));
+        resolve();
+      });
+    }
+  });
+}
+
+process.exitCode = await runProgram(process.argv.slice(2), {
+  clock,
+  terminal: { out: process.stdout, err: process.stderr, env: process.env },
+  version,
+  add: (program, context) => addServe(program, context),
+});

@@ -1,0 +1,217 @@
+/** Puts one federation together: store, API, members, propagation. The only list of what runs. */
+import { clusterKind, clusterType } from '../api/cluster.ts';
+import { clusterDistributionKind, distributionKind, ownGroup } from '../api/distribution.ts';
+import { decisionKind, tombstoneKind } from '../api/records.ts';
+import type { Admit } from '../apiserver/admission.ts';
+import { createApi } from '../apiserver/api.ts';
+import type { TokenVerifier } from '../apiserver/auth/authenticate.ts';
+import type { ServiceAccountTokens } from '../apiserver/auth/service-account-tokens.ts';
+import type { Backend, User } from '../apiserver/backend.ts';
+import { createHandler } from '../apiserver/handler.ts';
+import { HealthChecks } from '../apiserver/health.ts';
+import { inProcessTransport } from '../apiserver/in-process.ts';
+import type { ApiHandler } from '../apiserver/types.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { RestClient } from '../client/rest.ts';
+import type { KubeObject } from '../kube/object.ts';
+import type { ResourceType } from '../kube/resource.ts';
+import type { OpenTransport } from '../members/connection.ts';
+import { MembersController } from '../members/controller.ts';
+import { Propagation } from '../propagation/controller.ts';
+import { rulesOf } from '../propagation/decide-unit.ts';
+import { DistributionBackend } from '../propagation/distribution-backend.ts';
+import { Preflight } from '../propagation/preflight.ts';
+import { releaseCopies } from '../propagation/release.ts';
+import type { Store } from '../store/store.ts';
+import { Access } from './access.ts';
+import { refusingMemberNames } from './at-names.ts';
+import { tombstonesOf } from './companions.ts';
+import { Losses } from './losses.ts';
+import { templateTypes } from './template-types.ts';
+
+export interface FederationOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly openTransport: OpenTransport;
+  /** Bearer tokens that are users, besides service accounts. */
+  readonly tokens: readonly TokenVerifier[];
+  /** Signs and verifies service accounts' tokens; absent: there are none. */
+  readonly serviceAccounts?: ServiceAccountTokens;
+  readonly audiences: readonly string[];
+  /** This replica, the same after a restart on the same data. */
+  readonly instance: string;
+  readonly term: number;
+  /** For hashes of values that may not be shown. */
+  readonly salt: string;
+  readonly failoverAfterMs: number;
+  readonly preflight: boolean;
+}
+
+export interface Federation {
+  readonly handler: ApiHandler;
+  /** The federation's own API as itself, without limits of rights. */
+  readonly client: RestClient;
+  readonly members: MembersController;
+  readonly propagation: Propagation;
+  readonly access: Access;
+  stop(): Promise<void>;
+}
+
+const itself: User = { name: 'system:ubernetes', groups: ['system:masters'], extra: {} };
+
+/** Resolves when everything runs and requests can be served. */
+export async function startFederation(options: FederationOptions): Promise<Federation> {
+  const { store, clock, random, log } = options;
+  const access = new Access({ ...options, ...accounts(options) });
+  const parts: Parts = {};
+  const api = await createApi({
+    store,
+    clock,
+    random,
+    logger: log,
+    kinds: [clusterKind, distributionKind, clusterDistributionKind, decisionKind, tombstoneKind],
+    admit: [placementAdmission, preflightAdmission(parts)],
+    companions: tombstonesOf({ clock, units: () => parts.propagation?.units }),
+    ...(options.serviceAccounts === undefined ? {} : { tokenSigner: options.serviceAccounts }),
+    backendFor: (type, registry) => backendFor(type, registry, { parts, access }),
+  });
+  const health = new HealthChecks();
+  const { authenticate, authorizer } = access;
+  const nonResources = [health, ...api.nonResources];
+  const handler = createHandler({
+    types: api.typeSource,
+    nonResources,
+    authenticate,
+    authorizer,
+    clock,
+    random,
+    log,
+  });
+  const client = new RestClient(inProcessTransport(handler, itself), { userAgent: 'ubernetes' });
+  await access.start(client);
+  const home = await client.get('/api/v1/namespaces/kube-system');
+  const federation = home.object<KubeObject>().metadata.uid!;
+  const types = templateTypes(api.catalog);
+  const members = new MembersController({
+    client,
+    federation: {
+      id: federation,
+      instance: options.instance,
+      term: options.term,
+      currentRevision: () => store.revision,
+      // A restored backup goes on when its revisions have been advanced: see recovery.ts.
+      acceptRollback: () => false,
+    },
+    openTransport: options.openTransport,
+    clock,
+    random,
+    log,
+    onTypes: (name, found) => api.catalog.setMember(name, found),
+    onGone: (name) => api.catalog.removeMember(name),
+    releaseCopies: async (member, { deleteCopies }) => {
+      const cluster = member.name;
+      const known = types.list();
+      await releaseCopies({
+        client: member.client,
+        federation,
+        cluster,
+        types: known,
+        deleteCopies,
+      });
+    },
+  });
+  parts.isMember = (name) => members.get(name) !== undefined;
+  await members.start();
+  const losses = new Losses(client);
+  const propagation = new Propagation({
+    federation,
+    salt: options.salt,
+    client,
+    members,
+    types,
+    clock,
+    random,
+    log,
+    failoverAfterMs: options.failoverAfterMs,
+    lostBefore: await losses.read(),
+    remember: (cluster, lost) => losses.write(cluster, lost),
+  });
+  parts.propagation = propagation;
+  parts.distributions = new DistributionBackend({
+    units: propagation.units,
+    members,
+    revision: () => BigInt(store.revision) << 20n,
+  });
+  if (options.preflight) {
+    const fleet = () => propagation.fleet;
+    parts.preflight = new Preflight({
+      federation,
+      units: propagation.units,
+      members,
+      fleet,
+      types,
+      clock,
+    });
+  }
+  await propagation.start();
+  return {
+    handler,
+    client,
+    members,
+    propagation,
+    access,
+    async stop() {
+      await propagation.stop();
+      await members.stop();
+      await access.stop();
+      api.close();
+    },
+  };
+}
+
+/** What comes to be while the API is already made; asked for at every use. */
+interface Parts {
+  propagation?: Propagation;
+  distributions?: DistributionBackend;
+  preflight?: Preflight;
+  isMember?: (name: string) => boolean;
+  guarded?: Backend;
+}
+
+function accounts({ tokens, serviceAccounts }: FederationOptions) {
+  if (serviceAccounts === undefined) return { tokens };
+  return { tokens: [...tokens, (token: string) => serviceAccounts.verify(token)] };
+}
+
+function backendFor(
+  type: ResourceType,
+  registry: Backend,
+  { parts, access }: { parts: Parts; access: Access },
+): Backend {
+  if (type.group === 'authentication.k8s.io' || type.group === 'authorization.k8s.io') {
+    return access.reviews;
+  }
+  const computed = type.group === ownGroup && type.resource.endsWith('distributions');
+  if (computed && parts.distributions !== undefined) return parts.distributions;
+  if (type.group === clusterType.group) return registry;
+  parts.guarded ??= refusingMemberNames(registry, (name) => parts.isMember?.(name) ?? false);
+  return parts.guarded;
+}
+
+/** Annotations that place an object are understood, or refused with the field that is wrong. */
+const placementAdmission: Admit = async (_context, { operation, object }) => {
+  if (operation !== 'DELETE') rulesOf(object);
+  return object;
+};
+
+function preflightAdmission(parts: Parts): Admit {
+  return async (context, { operation, type, object, old, options }) => {
+    if (operation === 'DELETE' || options.fieldManager === 'ubernetes') return object;
+    await parts.preflight?.check({ type, object, old, warn: (text) => context.warn(text) });
+    return object;
+  };
+}

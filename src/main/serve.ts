@@ -1,0 +1,153 @@
+/** `ubernetes serve`: one process on one data folder, until SIGTERM. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { loadPki, type ServerPki } from '../apiserver/auth/pki-files.ts';
+import { TokenFile } from '../apiserver/auth/token-file.ts';
+import { ApiServer } from '../apiserver/server.ts';
+import type { Clock } from '../base/clock.ts';
+import { messageOf, UserError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { type Random, uuid } from '../base/random.ts';
+import { writeKubeconfig } from '../client/kubeconfig.ts';
+import { type OpenTransport, tlsTransports } from '../members/connection.ts';
+import { openSqliteStore } from '../store/sqlite.ts';
+import { Accounts } from './accounts.ts';
+import { type Federation, startFederation } from './federation.ts';
+import type { ServeOptions } from './options.ts';
+import { Recovery } from './recovery.ts';
+
+export interface ServeContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** How members are reached; TLS unless given. */
+  readonly openTransport?: OpenTransport;
+}
+
+export interface Serving {
+  readonly url: string;
+  readonly kubeconfig: string;
+  readonly federation: Federation;
+  stop(): Promise<void>;
+}
+
+/** Requests in flight get this long to end when the server stops, milliseconds. */
+const drainMs = 5000;
+
+/** Resolves when requests are served. @throws UserError for whatever a user can mend. */
+export async function serve(options: ServeOptions, context: ServeContext): Promise<Serving> {
+  const { clock, random, log } = context;
+  const { dataDir, advertise, tokenAuthFile } = options;
+  makeFolder(dataDir);
+  const tokenFile =
+    tokenAuthFile === undefined ? undefined : new TokenFile(tokenAuthFile, clock, log);
+  const store = await openSqliteStore({ dataDir, clock, random });
+  try {
+    const hosts = [...new Set([advertise, 'localhost', '127.0.0.1', '::1', hostname()])];
+    const pki = await loadPki({ directory: join(dataDir, 'pki'), hosts, clock, random });
+    const state = nextStart(dataDir, random);
+    const accounts = new Accounts({ key: pki.serviceAccountKey, clock, random });
+    const federation = await startFederation({
+      ...state,
+      store,
+      clock,
+      random,
+      log,
+      openTransport: context.openTransport ?? tlsTransports(clock),
+      tokens: tokenFile === undefined ? [] : [(token) => tokenFile.verify(token)],
+      serviceAccounts: accounts.tokens,
+      audiences: [accounts.issuer],
+      failoverAfterMs: options.failoverAfterMs,
+      preflight: options.preflight,
+    });
+    await accounts.start(federation.client);
+    const { client, members } = federation;
+    const recovery = new Recovery({ store, members, client, clock, random, log });
+    recovery.start();
+    const server = await listen(options, { pki, federation, context });
+    const url = `https://${advertise.includes(':') ? `[${advertise}]` : advertise}:${server.port}`;
+    const kubeconfig = join(dataDir, 'admin.kubeconfig');
+    writeFileSync(kubeconfig, adminKubeconfig(url, pki), { mode: 0o600 });
+    return {
+      url,
+      kubeconfig,
+      federation,
+      async stop() {
+        await server.stop(drainMs);
+        await Promise.all([accounts.stop(), recovery.stop()]);
+        await federation.stop();
+        await store.close();
+      },
+    };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function listen(
+  { host, port }: ServeOptions,
+  { pki, federation, context }: { pki: ServerPki; federation: Federation; context: ServeContext },
+): Promise<ApiServer> {
+  try {
+    return await ApiServer.listen({
+      handler: federation.handler,
+      host,
+      port,
+      certificate: pki.serving.certificate,
+      key: pki.serving.key,
+      clientAuthorities: pki.authority,
+      clock: context.clock,
+      log: context.log,
+    });
+  } catch (cause) {
+    await federation.stop();
+    const hint = 'is another server running there? choose another with --listen HOST:PORT';
+    throw new UserError(`cannot listen on ${host}:${port}: ${messageOf(cause)}`, hint, { cause });
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const hint = 'choose a folder that can be written with --data';
+    throw new UserError(`the data folder ${path} cannot be made: ${messageOf(cause)}`, hint, {
+      cause,
+    });
+  }
+}
+
+interface StartState {
+  readonly instance: string;
+  readonly term: number;
+  readonly salt: string;
+}
+
+/** What identifies this server on its data: the same over restarts, but for the term, which counts them. */
+function nextStart(dataDir: string, random: Random): StartState {
+  const path = join(dataDir, 'instance.json');
+  let known: Partial<StartState> = {};
+  try {
+    known = JSON.parse(readFileSync(path, 'utf8')) as Partial<StartState>;
+  } catch {
+    // The first start, or a file that a crash left half written: a new identity is as good.
+  }
+  const state = {
+    instance: known.instance ?? uuid(random),
+    term: (known.term ?? 0) + 1,
+    salt: known.salt ?? random.bytes(16).toString('hex'),
+  };
+  writeFileSync(path, JSON.stringify(state), { mode: 0o600 });
+  return state;
+}
+
+function adminKubeconfig(server: string, pki: ServerPki): string {
+  return writeKubeconfig({
+    name: 'ubernetes',
+    server,
+    ca: pki.authority,
+    clientCertificate: { cert: pki.admin.certificate, key: pki.admin.key },
+  });
+}
