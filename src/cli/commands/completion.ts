@@ -15,6 +15,11 @@ export function addCompletion(program: Command, { output }: CommandContext): voi
     });
 }
 
+/** A word of the command line, as bash names it. */
+function word(index: string): string {
+  return `\${COMP_WORDS[${index}]}`;
+}
+
 function script(program: Command, shell: string): string {
   const commands = program.commands.map((command) => command.name());
   const cases = program.commands.map((command) => {
@@ -25,10 +30,10 @@ function script(program: Command, shell: string): string {
     ...(shell === 'zsh' ? ['autoload -U +X bashcompinit && bashcompinit'] : []),
     '_ubernetes() {',
     `  local words="${commands.join(' ')} --help --version"`,
-    '  case "${COMP_WORDS[1]}" in',
+    `  case "${word('1')}" in`,
     ...cases,
     '  esac',
-    '  COMPREPLY=($(compgen -o default -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))',
+    `  COMPREPLY=($(compgen -o default -W "$words" -- "${word('COMP_CWORD')}"))`,
     '}',
     'complete -F _ubernetes ubernetes',
   ];
