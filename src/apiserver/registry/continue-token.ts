@@ -1,0 +1,47 @@
+/** The token between two pages: at which revision, and from which key on. */
+import { badRequest } from '../../kube/status.ts';
+import { servedVersion } from './revision.ts';
+
+export interface ContinueToken {
+  /** undefined: the newest state, an inconsistent continuation of a list that has expired. */
+  readonly revision: number | undefined;
+  /** Key below the collection's prefix, inclusive. */
+  readonly start: string;
+  /** How many objects are left from `start` on; undefined: unknown. */
+  readonly left: number | undefined;
+}
+
+const metaVersion = 'meta.k8s.io/v1';
+const tokenLengthMax = 8192;
+
+export function encodeContinue({ revision, start, left }: ContinueToken): string {
+  const rv = revision === undefined ? '-1' : servedVersion(revision);
+  const count = left === undefined ? '' : `,"left":${left}`;
+  const text = `{"v":"${metaVersion}","rv":${rv},"start":${JSON.stringify(start)}${count}}`;
+  return Buffer.from(text, 'utf8').toString('base64url');
+}
+
+/** @throws ApiError 400 for anything that encodeContinue does not make. */
+export function decodeContinue(token: string): ContinueToken {
+  const text = token.length > tokenLengthMax ? '' : Buffer.from(token, 'base64url').toString('utf8');
+  const found = /^\{"v":"([^"]*)","rv":(-1|\d{1,19}),"start":(".*?[^\\]")(?:,"left":(\d{1,15}))?\}$/s.exec(
+    text,
+  );
+  if (found === null) throw badRequest('continue key is not valid: incorrect encoding');
+  const [, version, rv, start, left] = found;
+  if (version !== metaVersion)
+    throw badRequest('continue key is not valid: server does not recognize this encoded version');
+  let key: unknown;
+  try {
+    key = JSON.parse(start!);
+  } catch {
+    throw badRequest('continue key is not valid: incorrect encoding');
+  }
+  if (typeof key !== 'string' || key === '' || key.includes('\0'))
+    throw badRequest('continue key is not valid: no start');
+  return {
+    revision: rv === '-1' ? undefined : Number(BigInt(rv!) >> 20n),
+    start: key,
+    left: left === undefined ? undefined : Number(left),
+  };
+}

@@ -1,0 +1,77 @@
+/** Which fields besides name and namespace can be selected by, per built-in type, as kube-apiserver has it. */
+import { type KubeObject, valueAt } from '../../kube/object.ts';
+import { groupResource } from '../../kube/resource.ts';
+import type { FieldReader } from './item.ts';
+
+interface FieldLabel {
+  readonly path: readonly string[];
+  /** What an absent value counts as. */
+  readonly absent: string;
+}
+
+function paths(...names: string[]): Record<string, FieldLabel> {
+  return Object.fromEntries(names.map((name) => [name, { path: name.split('.'), absent: '' }]));
+}
+
+function path(name: string, absent: string): FieldLabel {
+  return { path: name.split('.'), absent };
+}
+
+const references = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'];
+
+const replicas = { 'status.replicas': path('status.replicas', '0') };
+
+const labelsByType: Readonly<Record<string, Readonly<Record<string, FieldLabel>>>> = {
+  pods: {
+    ...paths('spec.nodeName', 'spec.restartPolicy', 'spec.schedulerName'),
+    ...paths('spec.serviceAccountName', 'status.phase', 'status.podIP', 'status.nominatedNodeName'),
+    'spec.hostNetwork': path('spec.hostNetwork', 'false'),
+  },
+  events: {
+    ...paths(...references.map((field) => `involvedObject.${field}`)),
+    ...paths('reason', 'reportingComponent', 'type'),
+    source: path('source.component', ''),
+  },
+  'events.events.k8s.io': {
+    ...paths(...references.map((field) => `regarding.${field}`)),
+    ...paths('reason', 'reportingController', 'type'),
+  },
+  secrets: paths('type'),
+  namespaces: paths('status.phase'),
+  nodes: { 'spec.unschedulable': path('spec.unschedulable', 'false') },
+  replicationcontrollers: replicas,
+  'replicasets.apps': replicas,
+  'jobs.batch': { 'status.successful': path('status.successful', '0') },
+  'certificatesigningrequests.certificates.k8s.io': paths('spec.signerName'),
+};
+
+/** Reads the selectable fields of a type's objects; undefined when it has none of its own. */
+export function fieldReaderOf(type: {
+  readonly group: string;
+  readonly resource: string;
+}): FieldReader | undefined {
+  const labels = labelsByType[groupResource(type)];
+  if (labels === undefined) return undefined;
+  const entries = Object.entries(labels);
+  return (object: KubeObject) =>
+    Object.fromEntries(
+      entries.map(([name, label]) => [name, textOf(valueAt(object, ...label.path), label.absent)]),
+    );
+}
+
+function textOf(value: unknown, absent: string): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : absent;
+}
+
+/** Whether a request may select the type's objects by this field. */
+export function isFieldLabel(
+  type: { readonly group: string; readonly resource: string; readonly namespaced: boolean },
+  field: string,
+): boolean {
+  if (field === 'metadata.name') return true;
+  if (field === 'metadata.namespace') return true;
+  const labels = labelsByType[groupResource(type)];
+  return labels !== undefined && Object.hasOwn(labels, field);
+}

@@ -1,0 +1,105 @@
+/** What single built-in kinds do beyond their schema, as far as the federation itself depends on it. */
+import { deepEqual } from '../../kube/json.ts';
+import { type JsonObject, type KubeObject, objectAt, valueAt } from '../../kube/object.ts';
+import { groupResource } from '../../kube/resource.ts';
+import type { StatusCause } from '../../kube/status.ts';
+
+export interface TypeRules {
+  /** On create and on update, before defaults; gives the object itself when nothing changes. */
+  prepare?(object: KubeObject, old: KubeObject | undefined): KubeObject;
+  validate?(object: KubeObject, old: KubeObject | undefined): StatusCause[];
+}
+
+const none: TypeRules = {};
+export const namespaceFinalizer = 'kubernetes';
+
+const rules: Readonly<Record<string, TypeRules>> = {
+  configmaps: { validate: (object, old) => immutableCauses(object, old, ['data', 'binaryData']) },
+  secrets: { prepare: prepareSecret, validate: validateSecret },
+  namespaces: { prepare: prepareNamespace },
+};
+
+export function rulesOf(type: { readonly group: string; readonly resource: string }): TypeRules {
+  return rules[groupResource(type)] ?? none;
+}
+
+function immutableCauses(
+  object: KubeObject,
+  old: KubeObject | undefined,
+  fields: readonly string[],
+): StatusCause[] {
+  if (old?.['immutable'] !== true) return [];
+  const changed = fields.filter((field) => !deepEqual(object[field] ?? {}, old[field] ?? {}));
+  if (object['immutable'] !== true) changed.unshift('immutable');
+  return changed.map((field) => ({
+    reason: 'FieldValueForbidden',
+    message: 'Forbidden: field is immutable when `immutable` is set',
+    field,
+  }));
+}
+
+function prepareSecret(object: KubeObject): KubeObject {
+  const { stringData, ...rest } = object;
+  const secret: KubeObject = rest.type === undefined || rest.type === '' ? { ...rest, type: 'Opaque' } : rest;
+  if (stringData === undefined || stringData === null) return secret;
+  const data: JsonObject = { ...objectAt(object, 'data') };
+  for (const [key, value] of Object.entries(objectAt(object, 'stringData') ?? {})) {
+    const encoded = Buffer.from(String(value), 'utf8').toString('base64');
+    Object.defineProperty(data, key, {
+      value: encoded,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  return { ...secret, data };
+}
+
+function validateSecret(object: KubeObject, old: KubeObject | undefined): StatusCause[] {
+  const causes = immutableCauses(object, old, ['data']);
+  if (old !== undefined && object['type'] !== old['type'])
+    causes.push({
+      reason: 'FieldValueInvalid',
+      message: `Invalid value: ${JSON.stringify(object['type'])}: field is immutable`,
+      field: 'type',
+    });
+  return causes;
+}
+
+/** spec.finalizers is written by /finalize only, status.phase by deletion only. */
+function prepareNamespace(object: KubeObject, old: KubeObject | undefined): KubeObject {
+  const spec = old === undefined ? { finalizers: [namespaceFinalizer] } : objectAt(old, 'spec');
+  const phase = old === undefined ? 'Active' : (valueAt(old, 'status', 'phase') ?? 'Active');
+  const name = object.metadata.name ?? '';
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      labels: { ...object.metadata.labels, 'kubernetes.io/metadata.name': name },
+    },
+    spec: spec ?? {},
+    status: { ...objectAt(object, 'status'), phase },
+  };
+}
+
+const withoutGeneration: ReadonlySet<string> = new Set([
+  ...['bindings', 'configmaps', 'endpoints', 'events', 'limitranges', 'namespaces', 'nodes'],
+  ...['persistentvolumeclaims', 'persistentvolumes', 'resourcequotas', 'secrets'],
+  ...['serviceaccounts', 'services', 'componentstatuses'],
+  ...['controllerrevisions.apps', 'horizontalpodautoscalers.autoscaling'],
+  ...['leases.coordination.k8s.io', 'events.events.k8s.io', 'runtimeclasses.node.k8s.io'],
+  ...['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'].map(
+    (resource) => `${resource}.rbac.authorization.k8s.io`,
+  ),
+  ...['storageclasses', 'csinodes', 'volumeattachments', 'csistoragecapacities'].map(
+    (resource) => `${resource}.storage.k8s.io`,
+  ),
+  'certificatesigningrequests.certificates.k8s.io',
+  'apiservices.apiregistration.k8s.io',
+  'ingressclasses.networking.k8s.io',
+]);
+
+/** Whether objects of the type carry metadata.generation. */
+export function hasGeneration(type: { readonly group: string; readonly resource: string }): boolean {
+  return !withoutGeneration.has(groupResource(type));
+}
