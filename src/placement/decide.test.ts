@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { check } from './arbitraries.ts';
 import { type DecideInput, type DecideResult, decide } from './decide.ts';
-import type { ClusterShare, Decision } from './decision.ts';
+import { type ClusterShare, type Decision, wantedIn } from './decision.ts';
 import type { ClusterFacts, ClusterState, CopyFacts } from './facts.ts';
 import { rulesFromAnnotations } from './preferences.ts';
 import { defaultRules, type Mode } from './rules.ts';
@@ -182,6 +182,12 @@ test('One that must leave its cluster goes first, and is made elsewhere when it 
   const [place] = Object.keys(gone.decision.clusters);
   assert.notEqual(place, home);
   assert.equal(gone.removals, 0);
+  const silent = three.map((each) =>
+    each.name === home ? { ...each, state: 'unreachable' as const } : each,
+  );
+  const unsure = run({ mode: 'One', clusters: silent, previous: going.decision });
+  assert.equal(unsure.decision, going.decision);
+  assert.equal(wantedIn(going.decision, home), undefined);
   const withData = next(first, { mode: 'One', clusters: drained, holdsData: true });
   assert.equal(withData.decision, first.decision);
   const alone = drained.filter((each) => each.name === home);

@@ -56,6 +56,17 @@ export interface Decision {
   readonly clusters: Readonly<Record<string, ClusterShare>>;
 }
 
+/** What a cluster's copy is to be; undefined: there is to be none, also for a whole copy that leaves. */
+export function wantedIn(
+  decision: Decision | undefined,
+  cluster: string,
+): ClusterShare | undefined {
+  // A cluster may be called `constructor`.
+  if (!decision || !Object.hasOwn(decision.clusters, cluster)) return undefined;
+  const entry = decision.clusters[cluster]!;
+  return entry.leaving && entry.share === undefined ? undefined : entry;
+}
+
 export interface ClusterReason {
   /** CamelCase, for machines: Chosen, NotSelected, Tainted, Full … */
   readonly reason: string;

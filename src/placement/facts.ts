@@ -24,7 +24,10 @@ export interface ClusterFacts {
   readonly state: ClusterState;
 }
 
-/** One template's copy in one cluster, as last seen. Absent: no copy there. */
+/**
+ * One template's copy in one cluster, as last seen. Absent: no copy there, so a cluster whose copies have not been listed
+ * yet must be given as unreachable.
+ */
 export interface CopyFacts {
   /** spec.replicas of the copy, where it has any; only used when no decision is on record. */
   readonly ask?: number;

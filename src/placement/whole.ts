@@ -34,7 +34,9 @@ const noneReady: ClusterReason = {
  */
 export function single(input: DecideInput, scope: Scope): Outcome {
   const reasons = new Map<string, ClusterReason>();
-  const leaving = scope.leaving.filter((cluster) => input.copies.has(cluster.name));
+  const leaving = scope.leaving.filter(
+    (cluster) => input.copies.has(cluster.name) || !isSeen(cluster),
+  );
   const clusters: [string, ClusterShare][] = [];
   for (const cluster of scope.chosen)
     reasons.set(cluster.name, { reason: 'Waiting', message: 'chosen, and not placed yet' });
@@ -66,6 +68,11 @@ export function single(input: DecideInput, scope: Scope): Outcome {
     conditions: [placedCondition(why, 1)],
     lookAgainAt: undefined,
   };
+}
+
+/** Only a cluster that answers can be believed to have no copy. */
+function isSeen(cluster: ClusterFacts): boolean {
+  return cluster.state !== 'unreachable' && cluster.state !== 'lost';
 }
 
 function takesNew(cluster: ClusterFacts): boolean {
