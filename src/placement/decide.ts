@@ -4,6 +4,8 @@ import {
   type ClusterShare,
   type Decision,
   type DecisionCondition,
+  type Entries,
+  entriesOf,
   type SpillState,
   spillFields,
 } from './decision.ts';
@@ -14,7 +16,7 @@ import type { GuardReason } from './guard.ts';
 import type { DecideInput } from './input.ts';
 import type { Outcome } from './outcome.ts';
 import type { Mode } from './rules.ts';
-import { type Scope, type ScopeInput, scopeOf, shareOf } from './scope.ts';
+import { type Scope, type ScopeInput, scopeOf } from './scope.ts';
 import { byTie } from './tie.ts';
 import { copied, single } from './whole.ts';
 
@@ -48,14 +50,14 @@ export function decide(input: DecideInput): DecideResult {
   const clusters = byTie(input.clusters, input.template, (cluster) => cluster.name);
   const scope = scopeOf(scopeInput(input, mode, clusters));
   const outcome = outcomeOf(input, mode, scope);
-  const decision = settle(input.previous, mode, outcome);
+  const decision = settle(input, mode, outcome, scope.before);
   const reasons = new Map(scope.refused);
   for (const [name, reason] of outcome.reasons) reasons.set(name, reason);
   return {
     decision,
     changed:
       decision !== input.previous && !(decision.number === 1 && outcome.clusters.length === 0),
-    sharesChanged: !sameShares(input.previous, decision),
+    sharesChanged: !sameEntries(scope.before, outcome, sameWork),
     unplaced: outcome.unplaced,
     unplacedReasons: outcome.unplacedReasons,
     conditions: [...outcome.conditions, ...frozenConditions(input, scope)],
@@ -67,12 +69,13 @@ export function decide(input: DecideInput): DecideResult {
 }
 
 function scopeInput(input: DecideInput, mode: Mode, clusters: readonly ClusterFacts[]): ScopeInput {
-  const { previous, guard } = input;
+  const { guard } = input;
+  const before = entriesOf(input.previous);
   const choice = input.rules.clusters;
-  if (mode === 'Home') return { clusters, choice: { names: [] }, previous, guard };
+  if (mode === 'Home') return { clusters, choice: { names: [] }, before, guard };
   // A divided Job's completions cannot be divided again: it stays where it was begun.
-  if (isDividedJob(input, mode)) return { clusters, choice, previous, guard, pinned: () => true };
-  if (mode !== 'One') return { clusters, choice, previous, guard };
+  if (isDividedJob(input, mode)) return { clusters, choice, before, guard, pinned: () => true };
+  if (mode !== 'One') return { clusters, choice, before, guard };
   const roomy = roomyFirst(clusters, input);
   const hand = (cluster: ClusterFacts): boolean =>
     cluster.state === 'draining' ||
@@ -81,7 +84,7 @@ function scopeInput(input: DecideInput, mode: Mode, clusters: readonly ClusterFa
     clusters: roomy,
     // A cluster that hands its copy over is not chosen, unless the copy owns data.
     choice: { ...choice, count: Math.min(choice?.count ?? 1, 1) },
-    previous,
+    before,
     guard,
     lostStays: true,
     ...(input.holdsData ? { pinned: () => true } : { excluded: hand }),
@@ -114,30 +117,25 @@ function frozenConditions(input: DecideInput, scope: Scope): DecisionCondition[]
 }
 
 /** The previous decision itself when nothing differs, else the next one. */
-function settle(previous: Decision | undefined, mode: Mode, outcome: Outcome): Decision {
+function settle(input: DecideInput, mode: Mode, outcome: Outcome, before: Entries): Decision {
+  const { previous } = input;
+  if (previous?.mode === mode && sameEntries(before, outcome, sameEntry)) return previous;
   const clusters = Object.fromEntries(outcome.clusters);
-  const next: Decision = { number: (previous?.number ?? 0) + 1, mode, clusters };
-  return previous && previous.mode === mode && sameEntries(previous, next, sameEntry)
-    ? previous
-    : next;
-}
-
-function sameShares(previous: Decision | undefined, next: Decision): boolean {
-  if (!previous) return Object.keys(next.clusters).length === 0;
-  return sameEntries(previous, next, sameWork);
+  return { number: (previous?.number ?? 0) + 1, mode, clusters };
 }
 
 function sameEntries(
-  a: Decision,
-  b: Decision,
+  before: Entries,
+  { clusters }: Outcome,
   same: (a: ClusterShare, b: ClusterShare) => boolean,
 ): boolean {
-  const names = Object.keys(a.clusters);
-  if (names.length !== Object.keys(b.clusters).length) return false;
-  return names.every((name) => {
-    const other = shareOf(b, name);
-    return other !== undefined && same(a.clusters[name]!, other);
-  });
+  return (
+    before.size === clusters.length &&
+    clusters.every(([name, entry]) => {
+      const earlier = before.get(name);
+      return earlier !== undefined && same(earlier, entry);
+    })
+  );
 }
 
 /** What executors see of an entry. */

@@ -56,6 +56,13 @@ export interface Decision {
   readonly clusters: Readonly<Record<string, ClusterShare>>;
 }
 
+/** The entries of a decision by cluster name, each looked up once. */
+export type Entries = ReadonlyMap<string, ClusterShare>;
+
+export function entriesOf(decision: Decision | undefined): Entries {
+  return new Map(decision === undefined ? [] : Object.entries(decision.clusters));
+}
+
 /** What a cluster's copy is to be; undefined: there is to be none, also for a whole copy that leaves. */
 export function wantedIn(
   decision: Decision | undefined,

@@ -6,16 +6,14 @@ import type { ClusterFacts } from './facts.ts';
 import type { DecideInput } from './input.ts';
 import type { Outcome } from './outcome.ts';
 import { planStep } from './plan.ts';
-import { type Scope, shareOf } from './scope.ts';
+import type { Scope } from './scope.ts';
 
 /** spec.parallelism when it is not given. */
 const defaultParallelism = 1;
 
 export function dividedJob(input: DecideInput, scope: Scope): Outcome {
   const parallelism = input.replicas ?? defaultParallelism;
-  const begun = scope.chosen.some(
-    (cluster) => shareOf(input.previous, cluster.name)?.share !== undefined,
-  );
+  const begun = scope.chosen.some((cluster) => scope.before.get(cluster.name)?.share !== undefined);
   const entries = begun
     ? shared(input, scope, parallelism)
     : begin(input, scope, parallelism, input.completions);
@@ -94,15 +92,15 @@ function divideCompletions(
 
 /** Parallelism may change later; what was begun moves nowhere and its completions stay. */
 function shared(input: DecideInput, scope: Scope, parallelism: number): Entries {
-  const begun = scope.chosen.filter((cluster) => shareOf(input.previous, cluster.name));
+  const begun = scope.chosen.filter((cluster) => scope.before.get(cluster.name));
   const weightOf = weights(input.rules);
   const slots = begun.map((cluster) => ({
-    ...slotOf(cluster, shareOf(input.previous, cluster.name)?.share ?? 0),
+    ...slotOf(cluster, scope.before.get(cluster.name)?.share ?? 0),
     ...bounds(weightOf(cluster)),
   }));
   const { asks } = planStep({ replicas: parallelism, maxPercent: 0, frozen: true, slots });
   return begun.map((cluster, i) => {
-    const completions = shareOf(input.previous, cluster.name)?.completions;
+    const completions = scope.before.get(cluster.name)?.completions;
     const share = asks[i]!;
     return [cluster.name, completions === undefined ? { share } : { share, completions }];
   });

@@ -7,7 +7,7 @@ import type { DecideInput } from './input.ts';
 import type { Outcome } from './outcome.ts';
 import { planStep, type Step } from './plan.ts';
 import type { PlacementRules, WeightRule } from './rules.ts';
-import { type Scope, shareOf } from './scope.ts';
+import type { Scope } from './scope.ts';
 import { type Aim, aim, learn, limitOf, type SpillFacts } from './spill.ts';
 
 interface Row {
@@ -67,16 +67,19 @@ function rowsOf(input: DecideInput, scope: Scope): Row[] {
     ...scope.leaving.map((cluster) => ({ cluster, leaving: true })),
   ].sort((a, b) => order.get(a.cluster.name)! - order.get(b.cluster.name)!);
   const weightOf = weights(input.rules);
-  return all.map(({ cluster, leaving }) => rowOf(input, cluster, leaving, weightOf(cluster)));
+  return all.map(({ cluster, leaving }) =>
+    rowOf(input, scope, { cluster, leaving, weight: weightOf(cluster) }),
+  );
 }
 
-function rowOf(
-  input: DecideInput,
-  cluster: ClusterFacts,
-  leaving: boolean,
-  weight: WeightRule,
-): Row {
-  const before = shareOf(input.previous, cluster.name);
+interface Placed {
+  readonly cluster: ClusterFacts;
+  readonly leaving: boolean;
+  readonly weight: WeightRule;
+}
+
+function rowOf(input: DecideInput, scope: Scope, { cluster, leaving, weight }: Placed): Row {
+  const before = scope.before.get(cluster.name);
   const copy = input.copies.get(cluster.name);
   const standing = standingOf(input, cluster, leaving, before?.replaced === true);
   const seen = standing !== 'lost' && standing !== 'unreachable';

@@ -1,5 +1,5 @@
 /** The clusters of one decision: chosen, on the way out, refused; after the guard has spoken. */
-import type { ClusterReason, ClusterShare, Decision } from './decision.ts';
+import type { ClusterReason, Entries } from './decision.ts';
 import type { ClusterFacts } from './facts.ts';
 import { type GuardAnswer, type GuardFacts, holdBack } from './guard.ts';
 import type { ClusterChoice } from './rules.ts';
@@ -8,6 +8,8 @@ import { type Selection, select } from './select.ts';
 export interface Scope {
   /** Every cluster of the input, in the order of ties. */
   readonly order: readonly ClusterFacts[];
+  /** The last decision's entries. */
+  readonly before: Entries;
   /** In the order of ties. */
   readonly chosen: readonly ClusterFacts[];
   /** Had a copy by the last decision and are no longer chosen, in the order of ties. */
@@ -24,7 +26,8 @@ export interface ScopeInput {
   /** In the order of ties. */
   readonly clusters: readonly ClusterFacts[];
   readonly choice: ClusterChoice | undefined;
-  readonly previous: Decision | undefined;
+  /** The last decision's. */
+  readonly before: Entries;
   readonly guard: GuardFacts | undefined;
   /** A lost cluster keeps its copy. */
   readonly lostStays?: boolean;
@@ -34,17 +37,10 @@ export interface ScopeInput {
   readonly excluded?: (cluster: ClusterFacts) => boolean;
 }
 
-/** A cluster's entry; `constructor` is a cluster name like any other. */
-export function shareOf(decision: Decision | undefined, cluster: string): ClusterShare | undefined {
-  return decision && Object.hasOwn(decision.clusters, cluster)
-    ? decision.clusters[cluster]
-    : undefined;
-}
-
 export function scopeOf(input: ScopeInput): Scope {
-  const { clusters, previous } = input;
+  const { clusters, before } = input;
   const staying = (name: string): boolean => {
-    const share = shareOf(previous, name);
+    const share = before.get(name);
     return share !== undefined && !share.leaving;
   };
   const selection = selectOthers(input, staying);
@@ -54,10 +50,11 @@ export function scopeOf(input: ScopeInput): Scope {
   const heldBack = input.guard && holdBack(input.guard, begins.length, names.size === 0);
   const rest = {
     order: clusters,
+    before,
     refused: selection.refused,
     ...(selection.tooFewGroups && { tooFewGroups: selection.tooFewGroups }),
   };
-  const wasLeaving = clusters.filter((cluster) => shareOf(previous, cluster.name)?.leaving);
+  const wasLeaving = clusters.filter((cluster) => before.get(cluster.name)?.leaving);
   if (heldBack)
     return {
       ...rest,
@@ -67,7 +64,7 @@ export function scopeOf(input: ScopeInput): Scope {
       removals: 0,
     };
   const leaving = clusters.filter(
-    (cluster) => shareOf(previous, cluster.name) !== undefined && !names.has(cluster.name),
+    (cluster) => before.get(cluster.name) !== undefined && !names.has(cluster.name),
   );
   return { ...rest, chosen, leaving, removals: begins.length };
 }

@@ -4,7 +4,7 @@ import type { ClusterReason, ClusterShare, DecisionCondition } from './decision.
 import type { ClusterFacts } from './facts.ts';
 import type { DecideInput } from './input.ts';
 import type { Outcome } from './outcome.ts';
-import { type Scope, shareOf } from './scope.ts';
+import type { Scope } from './scope.ts';
 
 const whole: ClusterShare = {};
 
@@ -47,10 +47,10 @@ export function single(input: DecideInput, scope: Scope): Outcome {
       message: 'its copy goes before another is made',
     });
   }
-  const home = scope.chosen.find(
-    (cluster) =>
-      shareOf(input.previous, cluster.name) && !shareOf(input.previous, cluster.name)!.leaving,
-  );
+  const home = scope.chosen.find(({ name }) => {
+    const before = scope.before.get(name);
+    return before !== undefined && !before.leaving;
+  });
   const place = home ?? scope.chosen.find(takesNew);
   let why: ClusterReason | undefined;
   if (!home && leaving.length > 0)

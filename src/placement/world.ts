@@ -1,11 +1,10 @@
 /** A world for tests of decisions over time: clusters with so much room, pods that take a while, and a decider in the middle. */
 
 import { type DecideInput, type DecideResult, decide } from './decide.ts';
-import type { ClusterShare, Decision } from './decision.ts';
+import { type ClusterShare, type Decision, wantedIn } from './decision.ts';
 import type { ClusterFacts, ClusterState, CopyFacts } from './facts.ts';
 import { countPods, type PodFacts } from './pods.ts';
 import { defaultRules, type PlacementRules } from './rules.ts';
-import { shareOf } from './scope.ts';
 
 export interface WorldOptions {
   readonly replicas: number;
@@ -72,7 +71,7 @@ export class World {
   }
 
   asks(): number[] {
-    return Object.keys(this.room).map((name) => shareOf(this.decision, name)?.share ?? 0);
+    return Object.keys(this.room).map((name) => wantedIn(this.decision, name)?.share ?? 0);
   }
 
   #decide(): void {
@@ -84,7 +83,7 @@ export class World {
       this.decision = result.decision;
       if (!result.changed) return;
       for (const [name, entry] of Object.entries(result.decision.clusters))
-        this.#execute(name, shareOf(before, name), entry);
+        this.#execute(name, wantedIn(before, name), entry);
       this.#schedule();
       if (!result.sharesChanged) return;
     }
