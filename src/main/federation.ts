@@ -7,6 +7,7 @@ import { createApi } from '../apiserver/api.ts';
 import type { TokenVerifier } from '../apiserver/auth/authenticate.ts';
 import type { ServiceAccountTokens } from '../apiserver/auth/service-account-tokens.ts';
 import type { Backend, User } from '../apiserver/backend.ts';
+import type { Catalog } from '../apiserver/catalog.ts';
 import { createHandler } from '../apiserver/handler.ts';
 import { HealthChecks } from '../apiserver/health.ts';
 import { inProcessTransport } from '../apiserver/in-process.ts';
@@ -24,6 +25,7 @@ import { rulesOf } from '../propagation/decide-unit.ts';
 import { DistributionBackend } from '../propagation/distribution-backend.ts';
 import { Preflight } from '../propagation/preflight.ts';
 import { releaseCopies } from '../propagation/release.ts';
+import type { TemplateTypes } from '../propagation/templates.ts';
 import type { Store } from '../store/store.ts';
 import { Access } from './access.ts';
 import { refusingMemberNames } from './at-names.ts';
@@ -65,101 +67,41 @@ const itself: User = { name: 'system:ubernetes', groups: ['system:masters'], ext
 
 /** Resolves when everything runs and requests can be served. */
 export async function startFederation(options: FederationOptions): Promise<Federation> {
-  const { store, clock, random, log } = options;
+  const { store } = options;
   const access = new Access({ ...options, ...accounts(options) });
   const parts: Parts = {};
-  const api = await createApi({
-    store,
-    clock,
-    random,
-    logger: log,
-    kinds: [clusterKind, distributionKind, clusterDistributionKind, decisionKind, tombstoneKind],
-    admit: [placementAdmission, preflightAdmission(parts)],
-    companions: tombstonesOf({ clock, units: () => parts.propagation?.units }),
-    ...(options.serviceAccounts === undefined ? {} : { tokenSigner: options.serviceAccounts }),
-    backendFor: (type, registry) => backendFor(type, registry, { parts, access }),
+  const api = await serveApi(options, { access, parts });
+  const client = new RestClient(inProcessTransport(api.handler, itself), {
+    userAgent: 'ubernetes',
   });
-  const health = new HealthChecks();
-  const { authenticate, authorizer } = access;
-  const nonResources = [health, ...api.nonResources];
-  const handler = createHandler({
-    types: api.typeSource,
-    nonResources,
-    authenticate,
-    authorizer,
-    clock,
-    random,
-    log,
-  });
-  const client = new RestClient(inProcessTransport(handler, itself), { userAgent: 'ubernetes' });
   await access.start(client);
   const home = await client.get('/api/v1/namespaces/kube-system');
   const federation = home.object<KubeObject>().metadata.uid!;
   const types = templateTypes(api.catalog);
-  const members = new MembersController({
-    client,
-    federation: {
-      id: federation,
-      instance: options.instance,
-      term: options.term,
-      currentRevision: () => store.revision,
-      // A restored backup goes on when its revisions have been advanced: see recovery.ts.
-      acceptRollback: () => false,
-    },
-    openTransport: options.openTransport,
-    clock,
-    random,
-    log,
-    onTypes: (name, found) => api.catalog.setMember(name, found),
-    onGone: (name) => api.catalog.removeMember(name),
-    releaseCopies: async (member, { deleteCopies }) => {
-      const cluster = member.name;
-      const known = types.list();
-      await releaseCopies({
-        client: member.client,
-        federation,
-        cluster,
-        types: known,
-        deleteCopies,
-      });
-    },
-  });
+  const shared = { ...options, client, federation, types };
+  const members = membersOf(shared, api.catalog);
   parts.isMember = (name) => members.get(name) !== undefined;
   await members.start();
   const losses = new Losses(client);
   const propagation = new Propagation({
-    federation,
-    salt: options.salt,
-    client,
+    ...shared,
     members,
-    types,
-    clock,
-    random,
-    log,
-    failoverAfterMs: options.failoverAfterMs,
     lostBefore: await losses.read(),
     remember: (cluster, lost) => losses.write(cluster, lost),
   });
+  const { units } = propagation;
   parts.propagation = propagation;
   parts.distributions = new DistributionBackend({
-    units: propagation.units,
+    units,
     members,
     revision: () => BigInt(store.revision) << 20n,
   });
   if (options.preflight) {
-    const fleet = () => propagation.fleet;
-    parts.preflight = new Preflight({
-      federation,
-      units: propagation.units,
-      members,
-      fleet,
-      types,
-      clock,
-    });
+    parts.preflight = new Preflight({ ...shared, units, members, fleet: () => propagation.fleet });
   }
   await propagation.start();
   return {
-    handler,
+    handler: api.handler,
     client,
     members,
     propagation,
@@ -171,6 +113,60 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       api.close();
     },
   };
+}
+
+/** The API with its kinds, admission and backends, ready to take requests. */
+async function serveApi(
+  options: FederationOptions,
+  { access, parts }: { access: Access; parts: Parts },
+): Promise<{ handler: ApiHandler; catalog: Catalog; close(): void }> {
+  const { store, clock, random, log } = options;
+  const api = await createApi({
+    store,
+    clock,
+    random,
+    logger: log,
+    kinds: [clusterKind, distributionKind, clusterDistributionKind, decisionKind, tombstoneKind],
+    admit: [placementAdmission, preflightAdmission(parts)],
+    companions: tombstonesOf({ clock, units: () => parts.propagation?.units }),
+    ...(options.serviceAccounts === undefined ? {} : { tokenSigner: options.serviceAccounts }),
+    backendFor: (type, registry) => backendFor(type, registry, { parts, access }),
+  });
+  const { authenticate, authorizer } = access;
+  const handler = createHandler({
+    types: api.typeSource,
+    nonResources: [new HealthChecks(), ...api.nonResources],
+    authenticate,
+    authorizer,
+    clock,
+    random,
+    log,
+  });
+  return { handler, catalog: api.catalog, close: () => api.close() };
+}
+
+function membersOf(
+  options: FederationOptions & { client: RestClient; federation: string; types: TemplateTypes },
+  catalog: Catalog,
+): MembersController {
+  const { client, federation, types, store } = options;
+  return new MembersController({
+    ...options,
+    federation: {
+      id: federation,
+      instance: options.instance,
+      term: options.term,
+      currentRevision: () => store.revision,
+      // A restored backup goes on when its revisions have been advanced: see recovery.ts.
+      acceptRollback: () => false,
+    },
+    onTypes: (name, found) => catalog.setMember(name, found),
+    onGone: (name) => catalog.removeMember(name),
+    releaseCopies: async (member, { deleteCopies }) => {
+      const release = { client: member.client, cluster: member.name, types: types.list() };
+      await releaseCopies({ ...release, federation, deleteCopies });
+    },
+  });
 }
 
 /** What comes to be while the API is already made; asked for at every use. */
