@@ -149,7 +149,7 @@ function membersOf(
   options: FederationOptions & { client: RestClient; federation: string; types: TemplateTypes },
   catalog: Catalog,
 ): MembersController {
-  const { client, federation, types, store } = options;
+  const { federation, types, store } = options;
   return new MembersController({
     ...options,
     federation: {
