@@ -1,4 +1,7 @@
-/** How fast the stores are: commits by concurrency, point reads, ranges. Prints a table; `--json FILE` keeps the figures. */
+/**
+ * How fast the stores are: commits by concurrency, point reads, ranges. Prints a table; `--json
+ * FILE` keeps the figures.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';

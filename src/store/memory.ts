@@ -1,4 +1,7 @@
-/** The store in memory: exact, synchronous inside and driven only by its clock, so that a seed replays it. */
+/**
+ * The store in memory: exact, synchronous inside and driven only by its clock, so that a seed
+ * replays it.
+ */
 import type { Clock } from '../base/clock.ts';
 import { assert } from '../base/errors.ts';
 import { type Random, SystemRandom, uuid } from '../base/random.ts';
@@ -35,7 +38,10 @@ interface Commit {
   readonly changes: readonly Change[];
 }
 
-/** The whole state at one moment, for `new MemoryStore({ snapshot })`: a backup, or a disk after a crash. */
+/**
+ * The whole state at one moment, for `new MemoryStore({ snapshot })`: a backup, or a disk after a
+ * crash.
+ */
 export interface MemorySnapshot {
   readonly id: string;
   readonly revision: number;
@@ -60,7 +66,10 @@ export class MemoryStore implements RecoverableStore {
   readonly #hub: WatchHub;
   readonly #leases: Leases;
   readonly #leased = new Map<number, Set<string>>();
-  /** Every key with its versions, oldest first: all since the compacted revision and the one that stood at it. */
+  /**
+   * Every key with its versions, oldest first: all since the compacted revision and the one that
+   * stood at it.
+   */
   readonly #keys = new OrderedMap<Version[]>();
   #log: Commit[] = [];
   #revision = 0;

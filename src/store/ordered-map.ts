@@ -1,4 +1,7 @@
-/** A map whose keys are kept in the order of their UTF-8 bytes, in chunks so that no write moves more than one of them. */
+/**
+ * A map whose keys are kept in the order of their UTF-8 bytes, in chunks so that no write moves
+ * more than one of them.
+ */
 import { isBefore, needsCodePointOrder } from './keys.ts';
 
 const chunkKeysMax = 512;
@@ -31,7 +34,10 @@ export class OrderedMap<V> {
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
-  /** Visits from `start` (inclusive) to `end` (exclusive) until `visit` says false. The map may not change meanwhile. */
+  /**
+   * Visits from `start` (inclusive) to `end` (exclusive) until `visit` says false. The map may not
+   * change meanwhile.
+   */
   scan(start: string, end: string, visit: (key: string, value: V) => boolean): void {
     let at = this.#chunkOf(start);
     let chunk = this.#chunks[at];
@@ -59,7 +65,8 @@ export class OrderedMap<V> {
     }
     chunk.splice(this.#position(chunk, key), 0, key);
     if (chunk.length <= chunkKeysMax) return;
-    // Keys often come in order: leave the left chunk nearly full when the last one grows at its end.
+    // Keys often come in order: leave the left chunk nearly full when the last one grows at its
+    // end.
     const atEnd = at === this.#chunks.length - 1 && chunk.at(-1) === key;
     this.#chunks.splice(at + 1, 0, chunk.splice(atEnd ? chunkKeysMax : chunkKeysMax / 2));
   }

@@ -1,4 +1,6 @@
-/** Finds the registered prefixes of a key by one binary search, however many others are registered. */
+/**
+ * Finds the registered prefixes of a key by one binary search, however many others are registered.
+ */
 
 interface Node<V> {
   readonly prefix: string;
@@ -8,7 +10,10 @@ interface Node<V> {
 }
 
 export class PrefixIndex<V> {
-  /** By prefix, in the order of `<`, in which everything between a prefix and a key that has it has it too. */
+  /**
+   * By prefix, in the order of `<`, in which everything between a prefix and a key that has it has
+   * it too.
+   */
   readonly #nodes: Node<V>[] = [];
   #stale = false;
 

@@ -1,10 +1,14 @@
-/** One process per data folder: a lock of the operating system, which ends with its holder however that dies. */
+/**
+ * One process per data folder: a lock of the operating system, which ends with its holder however
+ * that dies.
+ */
 import { DatabaseSync } from 'node:sqlite';
 import { UserError } from '../base/errors.ts';
 
 /**
- * Holds the lock until close() is called on what is returned. An empty SQLite file serves as the lock, for Node has no
- * file locks of its own and SQLite's also hold between two stores of one process.
+ * Holds the lock until close() is called on what is returned. An empty SQLite file serves as the
+ * lock, for Node has no file locks of its own and SQLite's also hold between two stores of one
+ * process.
  */
 export function lockFolder(path: string, folder: string): { close(): void } {
   const db = new DatabaseSync(path, { timeout: 0 });

@@ -1,4 +1,7 @@
-/** What the main thread and the writer's thread tell each other: bytes and numbers, packed per batch. */
+/**
+ * What the main thread and the writer's thread tell each other: bytes and numbers, packed per
+ * batch.
+ */
 import { keyOf } from './keys.ts';
 import type { Operation } from './store.ts';
 
@@ -7,7 +10,10 @@ export interface CommitsRequest {
   readonly kind: 'commits';
   /** The keys of all operations, joined by NUL. */
   readonly keys: string;
-  /** Per commit: the number of its operations; then per operation: expect, length of the value, lease. */
+  /**
+   * Per commit: the number of its operations; then per operation: expect, length of the value,
+   * lease.
+   */
   readonly numbers: Float64Array;
   /** All values one after the other. */
   readonly values: Uint8Array<ArrayBuffer>;

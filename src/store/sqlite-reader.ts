@@ -1,6 +1,7 @@
 /**
- * Reads the SQLite file at a revision, whatever the writer has committed since: rows of the log never change, a newer
- * row leads back to the one before, and compaction takes nothing that may still be read.
+ * Reads the SQLite file at a revision, whatever the writer has committed since: rows of the log
+ * never change, a newer row leads back to the one before, and compaction takes nothing that may
+ * still be read.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { logId, revisionOf } from './sqlite-schema.ts';
@@ -41,8 +42,8 @@ export class Reader {
   }
 
   /**
-   * The first entries from `start`, at most `limit`: one turn's worth. `next` is where the following turn starts;
-   * undefined when the range has ended.
+   * The first entries from `start`, at most `limit`: one turn's worth. `next` is where the
+   * following turn starts; undefined when the range has ended.
    */
   turn(range: Range, limit: number): { entries: Entry[]; next: string | undefined } {
     const rowsMax = Math.min(limit, rowsPerTurn);

@@ -10,10 +10,11 @@ const applicationId = 0x75626572;
 export const schemaVersion = 1;
 
 /**
- * A row of `log` is one operation: its id is revision × maxOperations + its place in the commit. A value is stored once,
- * in the log; `cur` says which row stands at a key now. `value` NULL: a deletion; `key` NULL: a commit without changes.
- * `prev` is the row that stood at the key before (0: none), be it a deletion: the way back to any revision. A deleted
- * key stays in `cur` with create_rev 0 until its deletion is compacted. `meta`: schema version, id of the store,
+ * A row of `log` is one operation: its id is revision × maxOperations + its place in the commit. A
+ * value is stored once, in the log; `cur` says which row stands at a key now. `value` NULL: a
+ * deletion; `key` NULL: a commit without changes. `prev` is the row that stood at the key before
+ * (0: none), be it a deletion: the way back to any revision. A deleted key stays in `cur` with
+ * create_rev 0 until its deletion is compacted. `meta`: schema version, id of the store,
  * `compacted` (revision), `swept` (log id below which what compaction forgot is really gone).
  */
 const tables = `
@@ -40,7 +41,10 @@ export function revisionOf(logId: number): number {
 
 export interface FileOptions {
   readonly path: string;
-  /** Commits are synced to the disk before they are acknowledged. Off only to show that the durability tests notice. */
+  /**
+   * Commits are synced to the disk before they are acknowledged. Off only to show that the
+   * durability tests notice.
+   */
   readonly sync: boolean;
   /** The file does not grow beyond this; commits then fail with StoreFullError. */
   readonly maxBytes: number | undefined;
@@ -54,7 +58,10 @@ export interface StoredState {
   readonly lastLease: number;
 }
 
-/** Makes the folder (readable by its owner only, for it holds Secrets) and an empty file whose names survive a power cut. */
+/**
+ * Makes the folder (readable by its owner only, for it holds Secrets) and an empty file whose names
+ * survive a power cut.
+ */
 export function createFile(path: string): void {
   const folder = dirname(resolve(path));
   const missing: string[] = [];
@@ -94,7 +101,10 @@ export function openReader(path: string): DatabaseSync {
   return db;
 }
 
-/** Creates the tables in an empty file, or checks that the file is a store that this version understands. */
+/**
+ * Creates the tables in an empty file, or checks that the file is a store that this version
+ * understands.
+ */
 export function prepareFile(db: DatabaseSync, newId: () => string): void {
   const { tables: count } = one<{ tables: number }>(
     db,
@@ -162,14 +172,19 @@ function one<Row>(db: DatabaseSync, sql: string): Row {
   return db.prepare(sql).get() as unknown as Row;
 }
 
-/** Room for three values of 2 KiB in a page; larger pages made single commits slower than they helped groups. */
+/**
+ * Room for three values of 2 KiB in a page; larger pages made single commits slower than they
+ * helped groups.
+ */
 const pageBytes = 8192;
 
 /** SQLite's result codes: https://www.sqlite.org/rescode.html */
 const resultCode = { ioError: 10, corrupt: 11, full: 13, notADatabase: 26 };
 const sharedMemoryFull = 4874;
 
-/** Says in the store's words what an error of SQLite means; other errors are returned as they are. */
+/**
+ * Says in the store's words what an error of SQLite means; other errors are returned as they are.
+ */
 export function translateError(error: unknown): unknown {
   const code = errorCode(error);
   if (code === undefined) return error;

@@ -1,4 +1,7 @@
-/** The main thread's end of the writer: requests go out once per turn of the event loop, replies come back in order. */
+/**
+ * The main thread's end of the writer: requests go out once per turn of the event loop, replies
+ * come back in order.
+ */
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { assert } from '../base/errors.ts';
 import {

@@ -1,4 +1,7 @@
-/** The thread of the SQLite writer: takes all requests that wait, runs them as one group, answers, waits for more. */
+/**
+ * The thread of the SQLite writer: takes all requests that wait, runs them as one group, answers,
+ * waits for more.
+ */
 import { type MessagePort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import type { Reply, Request } from './sqlite-messages.ts';
 import { type FileOptions, openWriter } from './sqlite-schema.ts';

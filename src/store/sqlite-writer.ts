@@ -29,7 +29,10 @@ export class Writer {
     this.#revision = readState(db).revision;
   }
 
-  /** Runs all requests in one transaction, durable when this returns; the replies are in the same order. */
+  /**
+   * Runs all requests in one transaction, durable when this returns; the replies are in the same
+   * order.
+   */
   run(requests: readonly Request[]): Reply[] {
     try {
       return this.#transaction(() => requests.map((request) => this.#handle(request)));

@@ -44,7 +44,10 @@ export interface SqliteStoreOptions {
   /** Source of a new store's id. */
   readonly random?: Random;
   readonly watchBufferChangesMax?: number;
-  /** Bytes of values kept in memory for reads and for what stood before a change; 16 MiB unless told. */
+  /**
+   * Bytes of values kept in memory for reads and for what stood before a change; 16 MiB unless
+   * told.
+   */
   readonly cacheBytesMax?: number;
   /** The file does not grow beyond this; commits then fail with StoreFullError. */
   readonly fileBytesMax?: number;
@@ -54,7 +57,8 @@ export interface SqliteStoreOptions {
 
 /**
  * Opens the store of a data folder, or makes an empty one.
- * @throws UserError when the folder is in use, its file is damaged, of another program or of a newer version.
+ * @throws UserError when the folder is in use, its file is damaged, of another program or of a
+ * newer version.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { dataDir, random } = options;

@@ -79,7 +79,10 @@ function holds(operation: Operation, state: State): boolean {
 const keys = ['a', 'a/1', 'a/2', 'b/1', 'b/\u{1f600}', 'b/\uffee'];
 const prefixes = ['', 'a', 'a/', 'b/', 'c'];
 
-/** An operation whose `expect` is chosen when the model is known: right, wrong, absent or "must not exist". */
+/**
+ * An operation whose `expect` is chosen when the model is known: right, wrong, absent or "must not
+ * exist".
+ */
 interface Draft {
   readonly key: string;
   readonly put: boolean;
@@ -155,7 +158,10 @@ function listen(store: Store): string[] {
   return heard;
 }
 
-/** Commits concurrently; what succeeded must be possible in the order of revisions, what failed at some moment. */
+/**
+ * Commits concurrently; what succeeded must be possible in the order of revisions, what failed at
+ * some moment.
+ */
 async function commitAll(
   store: Store,
   model: Model,

@@ -22,8 +22,9 @@ export const maxOperations = 1024;
 export const maxCounted = 5000;
 
 /**
- * One write. The value belongs to the store from then on: nobody may change its bytes. `expect` is the modRevision the key must have: 0 = must not exist, undefined = anything.
- * `lease`: the key disappears (a commit of its own) when the lease ends.
+ * One write. The value belongs to the store from then on: nobody may change its bytes. `expect` is
+ * the modRevision the key must have: 0 = must not exist, undefined = anything. `lease`: the key
+ * disappears (a commit of its own) when the lease ends.
  */
 export type Operation =
   | {
@@ -72,7 +73,8 @@ export interface WatchOptions {
 
 /**
  * A stream of commits' changes (only those under the prefix);
- * a batch holds whole commits. Ends by close(), or throws CompactedError / SlowWatcherError. It can be read once.
+ * a batch holds whole commits. Ends by close(), or throws CompactedError / SlowWatcherError. It can
+ * be read once.
  */
 export interface StoreWatch extends AsyncIterable<readonly Change[]> {
   close(): void;
@@ -86,17 +88,19 @@ export interface Store {
   get(key: string): Promise<Entry | undefined>;
   range(request: RangeRequest): Promise<RangeResult>;
   /**
-   * All operations or none, as one revision, durable when the promise resolves; resolves to that revision.
-   * An empty list commits a tick (a revision without changes).
+   * All operations or none, as one revision, durable when the promise resolves; resolves to that
+   * revision. An empty list commits a tick (a revision without changes).
    * @throws PreconditionError when an `expect` does not hold; nothing is written then.
-   * @throws LeaseExpiredError when an operation names a lease that has ended; nothing is written then.
-   * @throws StoreFullError when the disk is full; nothing is written then and later commits may succeed.
+   * @throws LeaseExpiredError when an operation names a lease that has ended; nothing is written
+   * then.
+   * @throws StoreFullError when the disk is full; nothing is written then and later commits may
+   * succeed.
    */
   commit(operations: readonly Operation[]): Promise<number>;
   watch(options: WatchOptions): StoreWatch;
   /**
-   * Synchronous delivery of every commit in order, before its commit() promise resolves; for caches in this process.
-   * The listener must not throw. Returns a function that ends it.
+   * Synchronous delivery of every commit in order, before its commit() promise resolves; for caches
+   * in this process. The listener must not throw. Returns a function that ends it.
    */
   subscribe(listener: (changes: readonly Change[], revision: number) => void): () => void;
   /** Forgets history at and below `revision`; the current state stays. */
@@ -114,8 +118,9 @@ export interface RecoverableStore extends Store {
   /** Random, made with the store; a copy has the same. */
   readonly id: string;
   /**
-   * Raises the revision to at least `revision` and compacts up to there, so that no number handed out by the store that
-   * this is a copy of is ever used again for something else, and whoever resumes from one gets CompactedError.
+   * Raises the revision to at least `revision` and compacts up to there, so that no number handed
+   * out by the store that this is a copy of is ever used again for something else, and whoever
+   * resumes from one gets CompactedError.
    */
   advance(revision: number): Promise<void>;
 }
@@ -161,8 +166,8 @@ export class StoreFullError extends Error {
 }
 
 /**
- * The first key that does not start with `prefix` and sorts (by UTF-8 bytes) after every key that does.
- * For the empty prefix it is U+10FFFF, with which no key may start.
+ * The first key that does not start with `prefix` and sorts (by UTF-8 bytes) after every key that
+ * does. For the empty prefix it is U+10FFFF, with which no key may start.
  */
 export function prefixEnd(prefix: string): string {
   const points = Array.from(prefix);

@@ -1,4 +1,7 @@
-/** Delivers every commit once to listeners and to the watches on prefixes of its keys: history first, then live, without a gap. */
+/**
+ * Delivers every commit once to listeners and to the watches on prefixes of its keys: history
+ * first, then live, without a gap.
+ */
 import { Channel } from '../base/channel.ts';
 import { PrefixIndex } from './prefix-index.ts';
 import { type Change, SlowWatcherError, type StoreWatch, type WatchOptions } from './store.ts';
@@ -20,7 +23,9 @@ export interface WatchHubOptions {
   readonly history: (prefix: string, after: number, through: number) => HistoryPart;
   /** Awaited between parts of history that hold nothing for the watch, to let others work. */
   readonly pause?: () => Promise<void>;
-  /** How many changes may wait for a watch that does not read; then it ends with SlowWatcherError. */
+  /**
+   * How many changes may wait for a watch that does not read; then it ends with SlowWatcherError.
+   */
   readonly watchBufferChangesMax?: number;
 }
 
@@ -50,7 +55,10 @@ export class WatchHub {
     return this.#listeners.size > 0 || this.#open.size > 0;
   }
 
-  /** Delivers one commit. A commit made by a listener meanwhile is delivered after this one, to all in the same order. */
+  /**
+   * Delivers one commit. A commit made by a listener meanwhile is delivered after this one, to all
+   * in the same order.
+   */
   deliver(changes: readonly Change[], revision: number): void {
     this.#waiting.push({ changes, revision });
     if (this.#delivering) return;

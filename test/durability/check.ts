@@ -12,7 +12,10 @@ export interface Acknowledged {
 
 const key = (writer: number, part: string): string => `w/${writer}/${part}`;
 
-/** The n-th commit of a writer: three keys change together; the third is deleted by every third commit. */
+/**
+ * The n-th commit of a writer: three keys change together; the third is deleted by every third
+ * commit.
+ */
 export function operationsOf(writer: number, number: number, expect: number): Operation[] {
   const third = key(writer, 'c');
   return [
@@ -55,7 +58,10 @@ export function parseAcknowledged(output: string): Acknowledged[] {
     }));
 }
 
-/** Everything that is wrong with a store after a crash; `before` is each writer's number when the process began. */
+/**
+ * Everything that is wrong with a store after a crash; `before` is each writer's number when the
+ * process began.
+ */
 export async function violations(
   store: Store,
   acknowledged: readonly Acknowledged[],

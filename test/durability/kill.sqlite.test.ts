@@ -1,4 +1,7 @@
-/** kill -9 with 24 writes in flight, again and again on one folder: nothing acknowledged is missing, nothing is half. */
+/**
+ * kill -9 with 24 writes in flight, again and again on one folder: nothing acknowledged is missing,
+ * nothing is half.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -21,7 +21,7 @@ export interface Killed {
   readonly output: string;
 }
 
-const program = fileURLToPath(new URL('writer.ts', import.meta.url));
+const program = fileURLToPath(new URL('./writer.ts', import.meta.url));
 
 /** Runs the writing process until it is killed (-9), and tells what it had acknowledged. */
 export async function killedWriter(options: KillOptions): Promise<Killed> {

@@ -1,4 +1,7 @@
-/** Power cuts: only what was synced is left, or that and any part of the rest. Nothing acknowledged may be missing. */
+/**
+ * Power cuts: only what was synced is left, or that and any part of the rest. Nothing acknowledged
+ * may be missing.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -20,7 +23,9 @@ import {
   writeImage,
 } from './power-cut.ts';
 
-/** More for a long run: STORE_POWER_CUTS=200 node --test test/durability/power-cut.sqlite.test.ts */
+/**
+ * More for a long run: STORE_POWER_CUTS=200 node --test test/durability/power-cut.sqlite.test.ts
+ */
 const rounds = Number(process.env['STORE_POWER_CUTS'] ?? 3);
 const cutsPerRound = 8;
 
@@ -43,7 +48,9 @@ describe('a power cut', () => {
 
   let runs = 0;
 
-  /** Runs the writing process on these files until it is killed, and says what its disk then held. */
+  /**
+   * Runs the writing process on these files until it is killed, and says what its disk then held.
+   */
   async function run(
     image: Image,
     options: RunOptions,

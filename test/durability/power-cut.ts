@@ -1,4 +1,7 @@
-/** What a power cut leaves of a folder's files, told from the notes that power-cut.c made of a process. */
+/**
+ * What a power cut leaves of a folder's files, told from the notes that power-cut.c made of a
+ * process.
+ */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -86,7 +89,9 @@ export class Disk {
     return new Map(Array.from(this.#syncedNames, ([name, { synced }]) => [name, synced]));
   }
 
-  /** What was synced, and any part of the rest: some writes, some sectors of a write, some names. */
+  /**
+   * What was synced, and any part of the rest: some writes, some sectors of a write, some names.
+   */
   torn(random: Random): Image {
     const image = new Map<string, Buffer>();
     for (const name of new Set([...this.#syncedNames.keys(), ...this.#names.keys()])) {

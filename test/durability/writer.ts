@@ -1,6 +1,6 @@
 /**
- * A process that keeps many writes in flight until it is killed: `node writer.ts FOLDER [unsafe]`. It prints a line
- * "WRITER NUMBER REVISION" for every acknowledged commit.
+ * A process that keeps many writes in flight until it is killed: `node writer.ts FOLDER [unsafe]`.
+ * It prints a line "WRITER NUMBER REVISION" for every acknowledged commit.
  */
 import { writeSync } from 'node:fs';
 import { WallClock } from '../../src/base/clock.ts';
@@ -14,11 +14,24 @@ const store = await openSqliteStore({
   clock: new WallClock(),
   unsafeNoSync: unsafe === 'unsafe',
 });
-writeSync(1, 'ready\n');
+say('ready');
 
 let acknowledged = 0;
 const compactEvery = 300;
 const revisionsKept = 200;
+
+/** Prints at once, for the process may be killed at any time; waits while the reader is busy. */
+function say(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    }
+  }
+}
 
 async function write(writer: number): Promise<void> {
   const state = await stateOf(store, writer);
@@ -28,12 +41,12 @@ async function write(writer: number): Promise<void> {
       revision = await store.commit(operationsOf(writer, number + 1, revision));
     } catch (error) {
       if (!(error instanceof StoreFullError)) throw error;
-      writeSync(1, 'full\n');
+      say('full');
       await new Promise((resolve) => setTimeout(resolve, 5));
       continue;
     }
     number++;
-    writeSync(1, `${writer} ${number} ${revision}\n`);
+    say(`${writer} ${number} ${revision}`);
     if (++acknowledged % compactEvery === 0) {
       await store.compact(Math.max(0, store.revision - revisionsKept)).catch((error: unknown) => {
         if (!(error instanceof StoreFullError)) throw error;
