@@ -10,7 +10,7 @@ import {
   plainSlots,
   replicas,
   slot,
-} from './arbitraries.ts';
+} from './arbitraries.fixture.ts';
 import { goal, type Slot, seatsOf, withTries } from './divide.ts';
 import { compareQuotients } from './seats.ts';
 

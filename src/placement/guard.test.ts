@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { check } from './arbitraries.ts';
+import { check } from './arbitraries.fixture.ts';
 import {
   confirm,
   emptyLedger,

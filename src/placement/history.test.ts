@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { runs } from './arbitraries.ts';
+import { runs } from './arbitraries.fixture.ts';
+import type { ClusterState } from './facts.ts';
 import { retryMaxMs, retryMinMs } from './spill.ts';
-import { World } from './world.ts';
+import { World } from './world.fixture.ts';
 
 const hour = 3_600_000;
 
@@ -157,6 +158,69 @@ test('P14: with constant room no ready replica goes once it has converged, and t
       assert.equal(world.ready(), ready);
       // A try takes two writes to begin and two to end: its own cluster's, and the one's that gave the replica.
       assert.ok(world.writes - writes <= 4 * room.length * (settled / retryMaxMs + 1));
+    }),
+    { numRuns: Math.max(200, Math.floor(runs / 5)) },
+  );
+});
+
+const troubles = fc.array(
+  fc.record({
+    wait: fc.integer({ min: 1, max: 400_000 }),
+    cluster: fc.constantFrom('a', 'b', 'c', 'd'),
+    what: fc.oneof(
+      fc.record({ replicas: fc.nat({ max: 40 }) }),
+      fc.record({ room: fc.nat({ max: 30 }) }),
+      fc.record({
+        state: fc.constantFrom<ClusterState>(
+          'ready',
+          'cordoned',
+          'draining',
+          'unreachable',
+          'lost',
+        ),
+        wiped: fc.boolean(),
+      }),
+    ),
+  }),
+  { maxLength: 10 },
+);
+
+const bounded = fc.array(
+  fc.record({
+    weight: fc.integer({ min: 1, max: 4 }),
+    min: fc.nat({ max: 5 }),
+    max: fc.integer({ min: 5, max: 60 }),
+  }),
+  { minLength: 4, maxLength: 4 },
+);
+
+test('losses, drains, minima and scarce room together: nothing needed is taken away, and all ends well', () => {
+  fc.assert(
+    fc.property(troubles, bounded, fc.constantFrom(0, 10, 50), (list, bounds, maxPercent) => {
+      const names = ['a', 'b', 'c', 'd'];
+      const world = new World({
+        replicas: 20,
+        room: { a: 30, b: 30, c: 30, d: 30 },
+        rules: {
+          maxPercent,
+          weights: names.map((name, i) => ({ names: [name], ...bounds[i]! })),
+        },
+      });
+      for (const { wait, cluster, what } of list) {
+        world.run(world.now + wait);
+        if ('replicas' in what) world.replicas = what.replicas;
+        else if ('room' in what) world.room[cluster] = what.room;
+        else {
+          world.states[cluster] = what.state;
+          if (what.state === 'lost' && what.wiped) world.wipe(cluster);
+        }
+      }
+      for (const name of names) world.states[name] = 'ready';
+      world.run(world.now + 4 * hour);
+      assert.deepEqual(world.dips, []);
+      const fits = names.map((name, i) => Math.min(world.room[name]!, bounds[i]!.max));
+      const all = fits.reduce((a, b) => a + b, 0);
+      assert.ok(world.ready() >= Math.min(world.replicas, all));
     }),
     { numRuns: Math.max(200, Math.floor(runs / 5)) },
   );

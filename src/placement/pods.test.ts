@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { KubeObject } from '../kube/object.ts';
-import { check } from './arbitraries.ts';
+import { check } from './arbitraries.fixture.ts';
 import { decide } from './decide.ts';
 import { countPods, type PodFacts, podFacts } from './pods.ts';
 import { defaultRules } from './rules.ts';

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { KubeObject } from '../kube/object.ts';
 import { matchLabels } from '../kube/selector.ts';
-import { check } from './arbitraries.ts';
+import { check } from './arbitraries.fixture.ts';
 import { rulesFromAnnotations, selectorAnnotation } from './preferences.ts';
 
 const deployment = 'federation.kubernetes.io/deployment-preferences';

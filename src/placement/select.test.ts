@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { check } from './arbitraries.ts';
+import { check } from './arbitraries.fixture.ts';
 import type { ClusterFacts, ClusterState } from './facts.ts';
 import type { ClusterChoice } from './rules.ts';
 import { type Selection, select } from './select.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { busySlots, check, freshSlots, percent, replicas, slot } from './arbitraries.ts';
+import { busySlots, check, freshSlots, percent, replicas, slot } from './arbitraries.fixture.ts';
 import { goal, type Slot, seatsOf, withTries } from './divide.ts';
 import { motionOf, planStep, type Step } from './plan.ts';
 

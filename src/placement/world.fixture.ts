@@ -40,7 +40,8 @@ export class World {
   readyRemoved = 0;
   /** When a try was begun, by cluster. */
   readonly tries: Record<string, number[]> = {};
-  leastReady = Number.POSITIVE_INFINITY;
+  /** Decisions that took away ready replicas which were still needed. */
+  readonly dips: string[] = [];
   readonly #options: WorldOptions;
   readonly #pods = new Map<string, Pod[]>();
 
@@ -70,6 +71,15 @@ export class World {
     return count;
   }
 
+  /** All pods of a cluster are gone: its nodes died. */
+  wipe(cluster: string): void {
+    const pods = this.#pods.get(cluster) ?? [];
+    this.#pods.set(
+      cluster,
+      pods.map(() => ({ readyAt: undefined, pendingSince: this.now })),
+    );
+  }
+
   asks(): number[] {
     return Object.keys(this.room).map((name) => wantedIn(this.decision, name)?.share ?? 0);
   }
@@ -82,8 +92,12 @@ export class World {
       this.result = result;
       this.decision = result.decision;
       if (!result.changed) return;
+      const ready = this.ready();
       for (const [name, entry] of Object.entries(result.decision.clusters))
         this.#execute(name, wantedIn(before, name), entry);
+      const needed = Math.min(this.replicas - result.unplaced, ready);
+      if (this.ready() < needed)
+        this.dips.push(`${this.now}: ${ready} -> ${this.ready()}, needed ${needed}`);
       this.#schedule();
       if (!result.sharesChanged) return;
     }
@@ -96,6 +110,7 @@ export class World {
     const pods = this.#pods.get(name) ?? [];
     this.#pods.set(name, pods);
     const ask = entry.share ?? 0;
+    if (this.states[name] === 'lost' || this.states[name] === 'unreachable') return;
     if (ask !== before?.share) this.writes++;
     while (pods.length < ask) pods.push({ readyAt: undefined, pendingSince: this.now });
     // As a ReplicaSet does: pending pods go first, then those that are not ready.
