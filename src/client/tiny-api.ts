@@ -205,14 +205,25 @@ export class TinyApi implements Transport {
     const object = this.#objects.get(collection)?.get(name);
     if (object === undefined) return failure(404, 'NotFound');
     if (request.method === 'GET') return answer(200, object);
-    if (request.method === 'DELETE') return answer(200, this.remove(collection, name)!);
+    if (request.method === 'DELETE') return answer(200, this.#delete(collection, object));
     const body = JSON.parse(request.body!.toString()) as KubeObject;
     const expected = body.metadata?.resourceVersion;
     if (expected !== undefined && expected !== object.metadata.resourceVersion) {
       return failure(409, 'Conflict');
     }
-    if (request.method === 'PUT') return answer(200, this.put(collection, body));
-    return answer(200, this.put(collection, merge(object, body) as KubeObject));
+    const next = request.method === 'PUT' ? body : (merge(object, body) as KubeObject);
+    const stored = this.put(collection, next);
+    const { deletionTimestamp, finalizers = [] } = stored.metadata;
+    if (deletionTimestamp !== undefined && finalizers.length === 0) this.remove(collection, name);
+    return answer(200, stored);
+  }
+
+  #delete(collection: string, object: KubeObject): KubeObject {
+    const { name, finalizers = [], deletionTimestamp } = object.metadata;
+    if (finalizers.length === 0) return this.remove(collection, name!)!;
+    if (deletionTimestamp !== undefined) return object;
+    const metadata = { ...object.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
+    return this.put(collection, { ...object, metadata });
   }
 
   #publish(type: Logged['type'], collection: string, object: KubeObject): void {

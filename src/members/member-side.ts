@@ -182,14 +182,13 @@ export async function requestToken(
 }
 
 /**
- * Removes everything of ours but copies. With our own credential the last requests go out together: the first of
- * them to arrive takes our rights away; what it leaves, the member's garbage collector takes with the namespace.
+ * Removes everything of ours but copies. The namespace first: with our own credential the rights end with the first
+ * requests that follow, which therefore go out together, and what they leave the member's garbage collector takes.
  */
 export async function removeFromMember(member: RestClient): Promise<void> {
-  const rights = pieces.map(({ target }) => member.remove(target));
-  const namespace = member.remove(namespacePath, { propagationPolicy: 'Background' });
-  const account = member.remove(serviceAccountPath);
-  const results = await Promise.allSettled([namespace, account, ...rights]);
+  await member.remove(namespacePath, { propagationPolicy: 'Background' });
+  const rest = [...pieces.map(({ target }) => target), serviceAccountPath];
+  const results = await Promise.allSettled(rest.map((target) => member.remove(target)));
   const failed = results.find(
     (result) => result.status === 'rejected' && !lostRights(result.reason),
   );
