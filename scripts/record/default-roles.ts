@@ -1,7 +1,8 @@
 /**
  * Records the roles that every kube-apiserver brings and that mean something in a federation.
  *
- *   kubectl get clusterroles,clusterrolebindings -o json | node scripts/record/default-roles.ts > src/apiserver/auth/default-roles.json
+ *   kubectl get clusterroles,clusterrolebindings -o json | node scripts/record/default-roles.ts >
+ * src/apiserver/auth/default-roles.json
  */
 import { readFileSync } from 'node:fs';
 

@@ -219,8 +219,7 @@ test('a duplicate field is handed to the backend, whose warning becomes a header
 test('write options are read from the query, and wrong ones refused', async () => {
   const query = '?fieldManager=me&fieldValidation=Strict&dryRun=All';
   await send('POST', `${path}${query}`, { headers: json, body: { metadata: { name: 'a' } } });
-  const { options } = backend.calls.at(-1)?.argument as { options: object };
-  assert.deepEqual(options, {
+  assert.deepEqual(backend.lastOptions, {
     dryRun: true,
     fieldManager: 'me',
     fieldValidation: 'Strict',
@@ -249,8 +248,7 @@ test('write options are read from the query, and wrong ones refused', async () =
 test('the field manager is the first word of the user agent when none is named', async () => {
   const headers = { ...json, 'user-agent': 'kubectl/v1.37.2 (linux/amd64)' };
   await send('POST', path, { headers, body: { metadata: { name: 'a' } } });
-  const { options } = backend.calls.at(-1)?.argument as { options: { fieldManager: string } };
-  assert.equal(options.fieldManager, 'kubectl');
+  assert.equal(backend.lastOptions?.fieldManager, 'kubectl');
 });
 
 test('an apply needs a field manager, any other patch must not be forced', async () => {
@@ -271,8 +269,7 @@ test('an apply needs a field manager, any other patch must not be forced', async
   backend.put(configMap('a'));
   const forcedApply = `${path}/a?fieldManager=m&force=true`;
   assert.equal((await send('PATCH', forcedApply, { headers: apply, body: '{}' })).status, 200);
-  const { options } = backend.calls.at(-1)?.argument as { options: { force: boolean } };
-  assert.equal(options.force, true);
+  assert.equal(backend.lastOptions?.force, true);
 });
 
 test('a list joins the bytes of its items', async () => {
@@ -418,7 +415,7 @@ test('a delete answers with a Success, reading its options from the body or the 
   assert.equal(deleted.status, 'Success');
   assert.equal(deleted.details.name, 'a');
   assert.equal(deleted.details.kind, 'configmaps');
-  assert.deepEqual((backend.calls.at(-1)?.argument as { options: object }).options, {
+  assert.deepEqual(backend.lastOptions, {
     dryRun: true,
     gracePeriodSeconds: 5,
     propagationPolicy: 'Foreground',
@@ -426,7 +423,7 @@ test('a delete answers with a Success, reading its options from the body or the 
   });
   backend.put(configMap('a'));
   await send('DELETE', `${path}/a?propagationPolicy=Orphan&gracePeriodSeconds=0`);
-  assert.deepEqual((backend.calls.at(-1)?.argument as { options: object }).options, {
+  assert.deepEqual(backend.lastOptions, {
     dryRun: false,
     gracePeriodSeconds: 0,
     propagationPolicy: 'Orphan',

@@ -1,4 +1,7 @@
-/** From a request to an answer: who asks, for what, may they, the verb's handler; every failure becomes a Status. */
+/**
+ * From a request to an answer: who asks, for what, may they, the verb's handler; every failure
+ * becomes a Status.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { type Random, uuid } from '../base/random.ts';
@@ -8,6 +11,7 @@ import type { Authenticate } from './auth/authenticate.ts';
 import { type Authorizer, attributesOf, forbidden } from './auth/authorizer.ts';
 import { impersonate } from './auth/impersonate.ts';
 import type { RequestContext, User } from './backend.ts';
+import { FrameCache } from './frame-cache.ts';
 import type { Call, ServingParts, VerbHandler } from './handlers/call.ts';
 import { handleConnect, isConnect } from './handlers/connect.ts';
 import { handleDelete, handleDeleteCollection } from './handlers/delete.ts';
@@ -19,7 +23,6 @@ import { Tables } from './tables.ts';
 import type { ApiHandler, ApiRequest, ApiResponse } from './types.ts';
 import type { NonResource, TypeSource } from './types-source.ts';
 import { Warnings } from './warnings.ts';
-import { FrameCache } from './watch-response.ts';
 
 export interface HandlerOptions {
   readonly types: TypeSource;
@@ -32,16 +35,16 @@ export interface HandlerOptions {
   readonly log: Logger;
 }
 
-const handlers: Readonly<Record<string, VerbHandler>> = {
-  get: handleGet,
-  list: handleList,
-  watch: handleWatch,
-  create: handleCreate,
-  update: handleUpdate,
-  patch: handlePatch,
-  delete: handleDelete,
-  deletecollection: handleDeleteCollection,
-};
+const handlers: ReadonlyMap<string, VerbHandler> = new Map([
+  ['get', handleGet],
+  ['list', handleList],
+  ['watch', handleWatch],
+  ['create', handleCreate],
+  ['update', handleUpdate],
+  ['patch', handlePatch],
+  ['delete', handleDelete],
+  ['deletecollection', handleDeleteCollection],
+]);
 
 /** Longest Audit-ID of a client that is taken over. */
 const auditIdMax = 64;
@@ -109,7 +112,7 @@ async function serve(options: HandlerOptions, serving: Serving): Promise<ApiResp
     info.target,
   );
   if (isConnect(call)) return handleConnect(call);
-  const handler = handlers[info.verb];
+  const handler = handlers.get(info.verb);
   if (handler === undefined || !allows(call)) throw methodNotAllowed();
   return handler(call);
 }
@@ -173,7 +176,10 @@ function subresourceOf(type: ResourceType, target: ResourceTarget): Subresource 
   return found;
 }
 
-/** Whether the path's kind of thing has the verb: objects are created in collections, all else by name. */
+/**
+ * Whether the path's kind of thing has the verb: objects are created in collections, all else by
+ * name.
+ */
 function allows({ info, request, target, type, subresource }: Call): boolean {
   if (request.method === 'HEAD') return false;
   if (subresource !== undefined) return target.name !== '' && subresource.verbs.includes(info.verb);

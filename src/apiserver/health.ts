@@ -1,4 +1,7 @@
-/** /healthz, /livez and /readyz: named checks, each with a path of its own, in kube-apiserver's text form. */
+/**
+ * /healthz, /livez and /readyz: named checks, each with a path of its own, in kube-apiserver's text
+ * form.
+ */
 import { messageOf } from '../base/errors.ts';
 import type { RequestContext } from './backend.ts';
 import type { ApiRequest, ApiResponse } from './types.ts';
@@ -16,7 +19,9 @@ export class HealthChecks implements NonResource {
     readonly check: HealthCheck;
   }[] = [{ name: 'ping', probes: ['livez', 'readyz'], check: () => {} }];
 
-  /** `probes`: whether the check says that the process lives, or only whether it may get traffic. */
+  /**
+   * `probes`: whether the check says that the process lives, or only whether it may get traffic.
+   */
   add(name: string, probes: readonly Probe[], check: HealthCheck): void {
     this.#checks.push({ name, probes, check });
   }

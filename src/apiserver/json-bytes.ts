@@ -1,4 +1,7 @@
-/** JSON handled as bytes: parts cut out and indented without being parsed, so that no number changes. */
+/**
+ * JSON handled as bytes: parts cut out and indented without being parsed, so that no number
+ * changes.
+ */
 import { assert } from '../base/errors.ts';
 
 const quote = 0x22;
@@ -10,7 +13,10 @@ const closeBracket = 0x5d;
 
 const metadataField = Buffer.from('"metadata":{');
 
-/** The value of `metadata` in an object's canonical bytes (apiVersion, kind, metadata first), not copied. */
+/**
+ * The value of `metadata` in an object's canonical bytes (apiVersion, kind, metadata first), not
+ * copied.
+ */
 export function metadataOf(bytes: Buffer): Buffer {
   const found = bytes.indexOf(metadataField);
   assert(found >= 0, 'canonical bytes have metadata');
@@ -87,7 +93,9 @@ function newline(depth: number): string {
   return `\n${'  '.repeat(depth)}`;
 }
 
-/** Buffers joined into pieces of about `pieceBytes`, so that one write never stalls everything else. */
+/**
+ * Buffers joined into pieces of about `pieceBytes`, so that one write never stalls everything else.
+ */
 export function* joinPieces(buffers: Iterable<Buffer>, pieceBytes = 256 * 1024): Generator<Buffer> {
   let waiting: Buffer[] = [];
   let size = 0;

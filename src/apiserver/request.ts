@@ -1,4 +1,7 @@
-/** What a request asks for, read from its method and path exactly as kube-apiserver's RequestInfo reads them. */
+/**
+ * What a request asks for, read from its method and path exactly as kube-apiserver's RequestInfo
+ * reads them.
+ */
 import { badRequest } from '../kube/status.ts';
 
 export interface ResourceTarget {
@@ -16,7 +19,10 @@ export interface ResourceTarget {
 }
 
 export interface RequestInfo {
-  /** get, list, watch, create, update, patch, delete, deletecollection; the method in lower case for other paths. */
+  /**
+   * get, list, watch, create, update, patch, delete, deletecollection; the method in lower case for
+   * other paths.
+   */
   readonly verb: string;
   /** Decoded, without the query string. */
   readonly path: string;
@@ -25,16 +31,18 @@ export interface RequestInfo {
   readonly target?: ResourceTarget;
 }
 
-const verbOfMethod: Readonly<Record<string, string>> = {
-  POST: 'create',
-  GET: 'get',
-  HEAD: 'get',
-  PUT: 'update',
-  PATCH: 'patch',
-  DELETE: 'delete',
-};
+const verbOfMethod: ReadonlyMap<string, string> = new Map([
+  ['POST', 'create'],
+  ['GET', 'get'],
+  ['HEAD', 'get'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
+]);
 
-/** Tells `/namespaces/x/status` (the Namespace's) from `/namespaces/x/pods` (a collection in it). */
+/**
+ * Tells `/namespaces/x/status` (the Namespace's) from `/namespaces/x/pods` (a collection in it).
+ */
 const namespaceSubresources: ReadonlySet<string> = new Set(['status', 'finalize']);
 
 /**
@@ -61,7 +69,7 @@ export function parseRequest(method: string, target: string): RequestInfo {
     if (names.length > 2 && !namespaceSubresources.has(names[2]!)) names = names.slice(2);
   }
   const [resource, name = '', subresource = ''] = names as [string, ...string[]];
-  const verb = resolveVerb(verbOfMethod[method] ?? '', name, query);
+  const verb = resolveVerb(verbOfMethod.get(method) ?? '', name, query);
   return {
     verb,
     path,
@@ -90,7 +98,10 @@ export function isTrue(query: URLSearchParams, name: string): boolean {
   return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }
 
-/** The name in `fieldSelector=metadata.name=NAME`, so that resourceNames in RBAC can allow such lists. */
+/**
+ * The name in `fieldSelector=metadata.name=NAME`, so that resourceNames in RBAC can allow such
+ * lists.
+ */
 function pinnedName(query: URLSearchParams): string {
   for (const term of (query.get('fieldSelector') ?? '').split(',')) {
     const match = /^metadata\.name==?([^=\\]+)$/.exec(term.trim());

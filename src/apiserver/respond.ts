@@ -1,4 +1,7 @@
-/** Answers as bytes: objects, lists, Tables and errors in the negotiated form. Lists join their items' bytes. */
+/**
+ * Answers as bytes: objects, lists, Tables and errors in the negotiated form. Lists join their
+ * items' bytes.
+ */
 import { stringifyJson } from '../kube/json.ts';
 import { apiVersionOf } from '../kube/resource.ts';
 import { ApiError, badRequest, type Status } from '../kube/status.ts';

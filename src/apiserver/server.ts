@@ -129,7 +129,8 @@ export class ApiServer {
   }
 
   /**
-   * Takes no new connections, ends watches, lets requests finish, and cuts off what is left after `deadlineMs`.
+   * Takes no new connections, ends watches, lets requests finish, and cuts off what is left after
+   * `deadlineMs`.
    */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true;
@@ -290,7 +291,9 @@ export class ApiServer {
   }
 }
 
-/** What both kinds of response have, with signatures that can be called without telling them apart. */
+/**
+ * What both kinds of response have, with signatures that can be called without telling them apart.
+ */
 interface Writable {
   writeHead(status: number, headers: Readonly<Record<string, string | readonly string[]>>): void;
   write(chunk: Buffer): boolean;
@@ -298,7 +301,7 @@ interface Writable {
 }
 
 function destroy(outgoing: Outgoing): void {
-  if (outgoing instanceof Http2ServerResponse) outgoing.stream?.destroy();
+  if (outgoing instanceof Http2ServerResponse) outgoing.stream?.destroy(new Error('cut off'));
   else outgoing.destroy();
 }
 

@@ -1,4 +1,7 @@
-/** Tables: which columns a kind has, and an object's cells. Built-in kinds as kube-apiserver prints them. */
+/**
+ * Tables: which columns a kind has, and an object's cells. Built-in kinds as kube-apiserver prints
+ * them.
+ */
 import type { Column } from '../api/kind.ts';
 import { stringifyJson } from '../kube/json.ts';
 import { isObject, type Json, type KubeObject } from '../kube/object.ts';

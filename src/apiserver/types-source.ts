@@ -1,4 +1,7 @@
-/** The seam between the HTTP half and what is served: which types exist, who serves each, and every path that is no resource. */
+/**
+ * The seam between the HTTP half and what is served: which types exist, who serves each, and every
+ * path that is no resource.
+ */
 import type { Column } from '../api/kind.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import type { Backend, RequestContext } from './backend.ts';
@@ -11,15 +14,18 @@ export interface TypeSource {
   /** Who serves a type that `lookup` returned. */
   backendFor(type: ResourceType): Backend;
   /**
-   * Printer columns that the kind declares itself (our kinds, additionalPrinterColumns of a CRD), without Name.
+   * Printer columns that the kind declares itself (our kinds, additionalPrinterColumns of a CRD),
+   * without Name.
    * Absent: the built-in kind's columns, or Name and Age.
    */
   columnsFor?(type: ResourceType): readonly Column[] | undefined;
 }
 
 /**
- * Serves paths outside the resource tree: /version, /healthz, /livez, /readyz, /metrics, /api, /apis,
- * /apis/GROUP, /apis/GROUP/VERSION, /openapi/…. The request is authenticated and authorised by then.
+ * Serves paths outside the resource tree: /version, /healthz, /livez, /readyz, /metrics, /api,
+ * /apis,
+ * /apis/GROUP, /apis/GROUP/VERSION, /openapi/…. The request is authenticated and authorised by
+ * then.
  * Undefined: not mine, ask the next one; 404 when nobody answers.
  */
 export interface NonResource {

@@ -1,4 +1,7 @@
-/** Connections that change their protocol (exec, attach, port-forward): joined to the far end, byte for byte. */
+/**
+ * Connections that change their protocol (exec, attach, port-forward): joined to the far end, byte
+ * for byte.
+ */
 import type { Duplex } from 'node:stream';
 import type { ApiHandler, ApiRequest, ApiResponse } from './types.ts';
 
@@ -8,7 +11,10 @@ export interface UpgradeSocket {
   readonly head: Buffer;
 }
 
-/** Answers a request that came with an Upgrade header: 101 and a joined connection, or an ordinary response. */
+/**
+ * Answers a request that came with an Upgrade header: 101 and a joined connection, or an ordinary
+ * response.
+ */
 export async function answerUpgrade(
   handler: ApiHandler,
   request: ApiRequest,

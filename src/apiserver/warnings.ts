@@ -1,4 +1,7 @@
-/** The `Warning: 299` headers of one response, deduplicated and bounded as kube-apiserver bounds them. */
+/**
+ * The `Warning: 299` headers of one response, deduplicated and bounded as kube-apiserver bounds
+ * them.
+ */
 
 /** Code points of text over all headers; above it, every text is cut to `itemMax`. */
 const totalMax = 4 * 1024;

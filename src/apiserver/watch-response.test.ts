@@ -6,10 +6,10 @@ import { SeededRandom } from '../base/random.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { ApiError } from '../kube/status.ts';
 import { authenticator } from './auth/authenticate.ts';
+import { FrameCache } from './frame-cache.ts';
 import { createHandler } from './handler.ts';
 import { itemOf, MemoryBackend, resourceType } from './handlers/memory-backend.fixture.ts';
 import type { ApiHandler } from './types.ts';
-import { FrameCache } from './watch-response.ts';
 
 const type = resourceType({ kind: 'ConfigMap', resource: 'configmaps' });
 const path = '/api/v1/namespaces/default/configmaps';
@@ -171,7 +171,7 @@ test('a failing stream ends with an ERROR event', async () => {
   channel?.close(new ApiError('Expired', 'gone'));
   const event = await watching.next();
   assert.equal(event?.type, 'ERROR');
-  assert.equal((event?.object as { code?: number }).code, 410);
+  assert.equal(event?.object.code, 410);
   assert.equal(await watching.next(), undefined);
 });
 

@@ -1,4 +1,7 @@
-/** A watch as bytes: each event is framed once per form and shared by all who watch; bookmarks, time limits, errors. */
+/**
+ * A watch as bytes: each event is framed once per form and shared by all who watch; bookmarks, time
+ * limits, errors.
+ */
 import { fraction } from '../base/random.ts';
 import { stringifyJson } from '../kube/json.ts';
 import { apiVersionOf } from '../kube/resource.ts';
@@ -17,47 +20,10 @@ const bookmarkEveryMs = 60_000;
 /** A greater batch is somebody's initial state: framed, but not kept for others. */
 const sharedBatchMax = 128;
 
-/** Framed events of the last moments, so that the next watcher of the same item copies nothing. */
-export class FrameCache {
-  readonly #limit: number;
-  readonly #frames = new WeakMap<Item, Map<string, Buffer>>();
-  #kept: { readonly item: Item; readonly key: string; readonly size: number }[] = [];
-  #oldest = 0;
-  #bytes = 0;
-
-  constructor(limitBytes = 16 * 1024 * 1024) {
-    this.#limit = limitBytes;
-  }
-
-  find(item: Item, key: string): Buffer | undefined {
-    return this.#frames.get(item)?.get(key);
-  }
-
-  keep(item: Item, key: string, frame: Buffer): void {
-    let frames = this.#frames.get(item);
-    if (frames === undefined) {
-      frames = new Map();
-      this.#frames.set(item, frames);
-    }
-    frames.set(key, frame);
-    this.#kept.push({ item, key, size: frame.length });
-    this.#bytes += frame.length;
-    while (this.#bytes > this.#limit) this.#dropOldest();
-  }
-
-  #dropOldest(): void {
-    const { item, key, size } = this.#kept[this.#oldest++]!;
-    this.#frames.get(item)?.delete(key);
-    this.#bytes -= size;
-    if (this.#oldest < 1024 || this.#oldest * 2 < this.#kept.length) return;
-    this.#kept = this.#kept.slice(this.#oldest);
-    this.#oldest = 0;
-  }
-}
-
 /**
  * Starts a watch at the backend and answers with its events as they come.
- * @throws ApiError what the backend refuses; a resourceVersion that is too old is an ERROR event instead
+ * @throws ApiError what the backend refuses; a resourceVersion that is too old is an ERROR event
+ * instead
  */
 export async function respondWatch(
   call: Call,
@@ -110,7 +76,10 @@ interface Followed {
   readonly cleanUp: () => void;
 }
 
-/** Events and bookmark ticks in one stream. The next batch is asked for only when the last one was taken. */
+/**
+ * Events and bookmark ticks in one stream. The next batch is asked for only when the last one was
+ * taken.
+ */
 async function* followed(
   frames: Frames,
   { stream, signal, call, cleanUp }: Followed,

@@ -1,4 +1,7 @@
-/** The question that every request is asked before it is served, and the refusal in kube-apiserver's words. */
+/**
+ * The question that every request is asked before it is served, and the refusal in kube-apiserver's
+ * words.
+ */
 import { ApiError } from '../../kube/status.ts';
 import type { User } from '../backend.ts';
 import type { RequestInfo } from '../request.ts';

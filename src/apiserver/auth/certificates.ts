@@ -1,4 +1,7 @@
-/** Certificates of our own: the authority, the server's, and clients', from keys and a time that are passed in. */
+/**
+ * Certificates of our own: the authority, the server's, and clients', from keys and a time that are
+ * passed in.
+ */
 import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';

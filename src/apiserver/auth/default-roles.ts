@@ -1,4 +1,7 @@
-/** The roles and bindings that are there from the first start: Kubernetes' own, and what they need for our kinds. */
+/**
+ * The roles and bindings that are there from the first start: Kubernetes' own, and what they need
+ * for our kinds.
+ */
 import type { KubeObject } from '../../kube/object.ts';
 import recorded from './default-roles.json' with { type: 'json' };
 

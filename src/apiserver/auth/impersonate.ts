@@ -1,4 +1,6 @@
-/** Acting as somebody else: the Impersonate-* headers, each name allowed by the verb `impersonate`. */
+/**
+ * Acting as somebody else: the Impersonate-* headers, each name allowed by the verb `impersonate`.
+ */
 import { badRequest } from '../../kube/status.ts';
 import type { User } from '../backend.ts';
 import { type Attributes, type Authorizer, forbidden } from './authorizer.ts';

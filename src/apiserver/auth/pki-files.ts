@@ -1,4 +1,7 @@
-/** The server's own keys and certificates in its data folder: made on the first start, renewed in time, mode 0600. */
+/**
+ * The server's own keys and certificates in its data folder: made on the first start, renewed in
+ * time, mode 0600.
+ */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import {
   closeSync,

@@ -87,7 +87,9 @@ export class RbacIndex implements Authorizer {
     return { allowed: false, reason: `RBAC: ${list}` };
   }
 
-  /** What a user may do cluster-wide and in one namespace ('' = none). Missing roles go to `errors`. */
+  /**
+   * What a user may do cluster-wide and in one namespace ('' = none). Missing roles go to `errors`.
+   */
   *grants(user: User, namespace: string, errors: string[] = []): Generator<Grant> {
     const bindings: (readonly [Binding, string])[] = [];
     for (const subject of subjectKeys(user))
@@ -107,7 +109,10 @@ export class RbacIndex implements Authorizer {
     }
   }
 
-  /** The rules that a role reference stands for, aggregation included; undefined when it does not exist. */
+  /**
+   * The rules that a role reference stands for, aggregation included; undefined when it does not
+   * exist.
+   */
   rulesOfRole(kind: string, namespace: string, name: string): readonly PolicyRule[] | undefined {
     if (kind !== 'ClusterRole') return this.#roles.get(`${namespace}/${name}`)?.rules;
     const role = this.#clusterRoles.get(name);

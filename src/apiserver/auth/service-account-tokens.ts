@@ -63,7 +63,9 @@ export class ServiceAccountTokens implements TokenSigner {
     return Promise.resolve(`${signed}.${signature}`);
   }
 
-  /** The service account of a token that is signed, in time, for us, and whose account still stands. */
+  /**
+   * The service account of a token that is signed, in time, for us, and whose account still stands.
+   */
   verify(token: string): User | undefined {
     const digest = tokenDigest(token);
     let claims = this.#remembered.get(digest);

@@ -1,4 +1,7 @@
-/** kube-apiserver's static token file: `token,user,uid,"group1,group2"` per line, read again when it changes. */
+/**
+ * kube-apiserver's static token file: `token,user,uid,"group1,group2"` per line, read again when it
+ * changes.
+ */
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { Clock } from '../../base/clock.ts';
@@ -9,7 +12,9 @@ import type { User } from '../backend.ts';
 /** How often the file is looked at, at most. */
 const lookEveryMs = 1000;
 
-/** Users by the SHA-256 of their token: a look-up tells nothing about tokens that are nearly right. */
+/**
+ * Users by the SHA-256 of their token: a look-up tells nothing about tokens that are nearly right.
+ */
 export type TokenTable = ReadonlyMap<string, User>;
 
 export function tokenDigest(token: string): string {

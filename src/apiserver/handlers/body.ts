@@ -1,4 +1,7 @@
-/** Request bodies: read with a limit, decoded by media type, and checked against the path they came by. */
+/**
+ * Request bodies: read with a limit, decoded by media type, and checked against the path they came
+ * by.
+ */
 import { type ParsedJson, parseJson, summaryOf } from '../../kube/json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from '../../kube/object.ts';
 import { decodeProtobuf } from '../../kube/protobuf.ts';
@@ -80,7 +83,8 @@ export function decodeValue(
 }
 
 /**
- * The object in a write's body. What the body leaves out of apiVersion and kind is taken from the path.
+ * The object in a write's body. What the body leaves out of apiVersion and kind is taken from the
+ * path.
  * @throws ApiError 400, 415
  */
 export function decodeObject(

@@ -5,10 +5,10 @@ import type { Random } from '../../base/random.ts';
 import type { GroupVersionKind, ResourceType, Subresource } from '../../kube/resource.ts';
 import { badRequest } from '../../kube/status.ts';
 import type { Backend, ObjectRef, RequestContext } from '../backend.ts';
+import type { FrameCache } from '../frame-cache.ts';
 import { isPathSegment, type RequestInfo, type ResourceTarget } from '../request.ts';
 import type { Tables } from '../tables.ts';
 import type { ApiRequest, ApiResponse } from '../types.ts';
-import type { FrameCache } from '../watch-response.ts';
 
 /** What the handlers of one server share. */
 export interface ServingParts {

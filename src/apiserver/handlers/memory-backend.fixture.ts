@@ -53,6 +53,12 @@ export class MemoryBackend implements Backend {
     return String(this.#revision);
   }
 
+  /** The options of the last write or deletion. */
+  get lastOptions(): Partial<WriteOptions & DeleteOptions> | undefined {
+    const argument = this.calls.at(-1)?.argument as { options?: object } | undefined;
+    return argument?.options;
+  }
+
   #called(verb: string, argument: unknown): void {
     this.calls.push({ verb, argument });
     const { failure } = this;

@@ -168,7 +168,8 @@ export interface TimedWatch {
 }
 
 /**
- * The options of a watch. As in kube-apiserver, a watch from nowhere or from 0 begins with what exists.
+ * The options of a watch. As in kube-apiserver, a watch from nowhere or from 0 begins with what
+ * exists.
  * @throws ApiError 400, 422
  */
 export function watchRequest(query: URLSearchParams, { type, target }: Scope): TimedWatch {

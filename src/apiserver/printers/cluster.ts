@@ -1,4 +1,7 @@
-/** The Table cells of nodes, namespaces, events, access rights and whatever else configures a cluster. */
+/**
+ * The Table cells of nodes, namespaces, events, access rights and whatever else configures a
+ * cluster.
+ */
 import { isObject, type Json, type KubeObject, valueAt } from '../../kube/object.ts';
 import {
   age,

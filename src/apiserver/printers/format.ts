@@ -9,7 +9,9 @@ import {
 
 export type Cell = string | number | bigint | boolean | null;
 
-/** The cells of one object, in the order of its kind's columns; `now` is wall time in milliseconds. */
+/**
+ * The cells of one object, in the order of its kind's columns; `now` is wall time in milliseconds.
+ */
 export type Printer = (object: KubeObject, now: number) => Cell[];
 
 const unknown = '<unknown>';

@@ -20,7 +20,10 @@ const allStep = /^(?:\[\*\]|\.\*)/;
 const filterStep =
   /^\[\?\(\s*@((?:\.(?:\\.|[^.[\]\\'"=!<>\s)])+)+)\s*(?:(==|!=)\s*("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s)"']+))?\s*\)\]/;
 
-/** Parses `.spec.replicas`, `.status.conditions[?(@.type=="Ready")].status` …; undefined when it is no such path. */
+/**
+ * Parses `.spec.replicas`, `.status.conditions[?(@.type=="Ready")].status` …; undefined when it is
+ * no such path.
+ */
 export function parseJsonPath(path: string): JsonPath | undefined {
   if (path.length > lengthMax) return undefined;
   const steps = parseSteps(path.startsWith('$') ? path.slice(1) : path);

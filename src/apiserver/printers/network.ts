@@ -65,7 +65,9 @@ export const printIngress: Printer = (object, now) => [
   age(object, now),
 ];
 
-/** Counted as kube-apiserver counts: rules without a host make the list longer than what it shows. */
+/**
+ * Counted as kube-apiserver counts: rules without a host make the list longer than what it shows.
+ */
 function ingressHosts(rules: readonly Json[]): string {
   const hosts: string[] = [];
   let more = false;

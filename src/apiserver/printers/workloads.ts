@@ -200,7 +200,7 @@ function metricsOf(object: KubeObject): { specs: Json[]; statuses: Json[] } {
 
 function metric(spec: Json, status: Json | undefined): string {
   const type = text(spec, 'type');
-  const field = metricFields[type];
+  const field = metricFields.get(type);
   if (field === undefined) return '<unknown type>';
   const target = valueAt(spec, field, 'target');
   const current = valueAt(status, field, 'current');
@@ -218,13 +218,13 @@ function metric(spec: Json, status: Json | undefined): string {
   return `${name}: ${used === undefined ? '<unknown>' : `${used}%`}/${wanted === undefined ? '<auto>' : `${wanted}%`}`;
 }
 
-const metricFields: Readonly<Record<string, string>> = {
-  External: 'external',
-  Pods: 'pods',
-  Object: 'object',
-  Resource: 'resource',
-  ContainerResource: 'containerResource',
-};
+const metricFields: ReadonlyMap<string, string> = new Map([
+  ['External', 'external'],
+  ['Pods', 'pods'],
+  ['Object', 'object'],
+  ['Resource', 'resource'],
+  ['ContainerResource', 'containerResource'],
+]);
 
 function currentOf(current: Json | undefined, field: string): string {
   const value = valueAt(current, field) ?? undefined;
