@@ -300,10 +300,7 @@ function isContainer(value: Json | undefined): value is Container {
 }
 
 function shallowCopy(container: Container): Container {
-  if (Array.isArray(container)) return [...container];
-  const copy: JsonObject = {};
-  for (const key of Object.keys(container)) setField(copy, key, container[key]!);
-  return copy;
+  return Array.isArray(container) ? [...container] : { ...container };
 }
 
 /** A list index as Go's Atoi reads it: a sign and leading zeros are allowed. */

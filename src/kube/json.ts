@@ -1,6 +1,6 @@
 /** JSON as kube-apiserver reads and writes it: exact 64-bit integers, duplicate fields seen, depth bounded. */
 
-import { duplicateFields, syntaxProblem } from './json-syntax.ts';
+import { duplicateFields, hasEscapedKey, JsonReader, JsonSyntaxError } from './json-syntax.ts';
 import type { Json, JsonObject } from './object.ts';
 import { isObject } from './object.ts';
 import { ApiError } from './status.ts';
@@ -8,8 +8,6 @@ import { ApiError } from './status.ts';
 /** Deeper nesting is refused: far above any real object, far below what our recursions bear. */
 export const maxJsonDepth = 1000;
 
-const minInt64 = -(2n ** 63n);
-const maxInt64 = 2n ** 63n - 1n;
 /** Finds number tokens that a double may not hold. May also match inside strings: that only costs time. */
 const wideNumber = /(?:^|[[:,\s])-?(?:\d{16}|\d[\d.]*[eE]\+?\d{3})/;
 
@@ -56,13 +54,17 @@ export function parseJson(input: Buffer | string, options: ParseJsonOptions = {}
 }
 
 function parseText(text: string, options: ParseJsonOptions): Json {
-  if (!shallow(text)) throw malformed("invalid character '{' exceeded max depth", text, options);
   try {
-    if (!wideNumber.test(text)) return JSON.parse(text) as Json;
-    return JSON.parse(text, reviveNumber) as Json;
+    if (shallow(text) && !wideNumber.test(text) && !hasEscapedKey(text))
+      return JSON.parse(text) as Json;
+  } catch {
+    // The reader below says what is wrong with it.
+  }
+  try {
+    return new JsonReader(text, maxJsonDepth).read();
   } catch (error) {
-    if (error instanceof NumberRangeError) throw malformed(error.message, text, options);
-    throw malformed(syntaxProblem(text) ?? 'invalid JSON', text, options);
+    if (error instanceof JsonSyntaxError) throw malformed(error.message, text, options);
+    throw error;
   }
 }
 
@@ -84,39 +86,21 @@ export function summaryOf(body: Buffer | string): string {
   return bytes.length > 30 ? `${shown} ...` : shown;
 }
 
-class NumberRangeError extends Error {}
-
-function reviveNumber(_key: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== 'number') return value;
-  if (Number.isSafeInteger(value)) return value;
-  const source = context?.source ?? '';
-  if (!Number.isFinite(value))
-    throw new NumberRangeError(
-      `json: cannot unmarshal number ${source} into Go value of type float64`,
-    );
-  if (!/^-?\d+$/.test(source)) return value;
-  const exact = BigInt(source);
-  if (exact < minInt64 || exact > maxInt64) return value;
-  return exact;
-}
-
-/** Whether the nesting stays within maxJsonDepth; counts brackets first, since almost all texts have few. */
+/** Whether the nesting surely stays within maxJsonDepth: counts brackets, since almost all texts have few. */
 function shallow(text: string): boolean {
   if (text.length <= maxJsonDepth) return true;
-  let opened = 0;
-  for (
-    let at = text.indexOf('{');
-    at >= 0 && opened <= maxJsonDepth;
-    at = text.indexOf('{', at + 1)
-  )
-    opened++;
-  for (
-    let at = text.indexOf('[');
-    at >= 0 && opened <= maxJsonDepth;
-    at = text.indexOf('[', at + 1)
-  )
-    opened++;
-  return opened <= maxJsonDepth || depthOf(text) <= maxJsonDepth;
+  return brackets(text, '{') + brackets(text, '[') <= maxJsonDepth || depthOf(text) <= maxJsonDepth;
+}
+
+/** How often the bracket stands in the text, counted no further than needed. */
+function brackets(text: string, bracket: string): number {
+  let count = 0;
+  let at = text.indexOf(bracket);
+  while (at >= 0 && count <= maxJsonDepth) {
+    count++;
+    at = text.indexOf(bracket, at + 1);
+  }
+  return count;
 }
 
 function depthOf(text: string): number {

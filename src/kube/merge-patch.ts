@@ -35,7 +35,6 @@ export function parsePatchBody(body: Buffer | string): { value: Json; problems: 
 /** The target with the patch merged in; neither is changed, and what the patch leaves alone is shared. */
 export function applyMergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   const merged: JsonObject = { ...target };
-  if (Object.hasOwn(target, '__proto__')) setField(merged, '__proto__', target['__proto__']!);
   for (const key of Object.keys(patch)) {
     const change = patch[key]!;
     if (change === null) {

@@ -20,6 +20,8 @@ type formatsFile struct {
 	Fields     []outcome   `json:"fields"`
 	YAML       []outcome   `json:"yaml"`
 	JSON       []outcome   `json:"json"`
+	JSONPatch  []patched   `json:"jsonPatch"`
+	MergePatch []patched   `json:"mergePatch"`
 }
 
 type outcome struct {
@@ -46,7 +48,7 @@ func each(texts []string, act func(string) (string, error)) []outcome {
 }
 
 func formatsOf() formatsFile {
-	file := formatsFile{Header: headerOf()}
+	file := formatsFile{Header: headerOf(), JSONPatch: jsonPatched(), MergePatch: mergePatched()}
 	file.Quantities = each(quantities(), func(text string) (string, error) {
 		quantity, err := resource.ParseQuantity(text)
 		return quantity.String(), err
