@@ -59,7 +59,7 @@ function worstRoom(state: SpillState, room: number | undefined): SpillState {
 /** How many replicas fit: the ceiling found out, else what is held plus the estimate, else no limit. */
 export function limitOf(state: SpillState, hold: number, room: number | undefined): number {
   if (state.ceiling !== undefined) return state.ceiling;
-  return room === undefined ? Number.POSITIVE_INFINITY : hold + Math.max(0, room);
+  return room === undefined ? Number.POSITIVE_INFINITY : hold + Math.max(0, Math.floor(room));
 }
 
 export interface Aim {
