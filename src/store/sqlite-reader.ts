@@ -9,7 +9,7 @@ import { type Change, type Entry, maxCounted, prefixEnd } from './store.ts';
 import type { HistoryPart } from './watch-hub.ts';
 
 /** Rows read in one go, without letting others work. */
-const rowsPerTurn = 1000;
+export const rowsPerTurn = 1000;
 
 type CurrentRow = [key: string, id: number, createRevision: number, value: Uint8Array | null];
 type LogRow = [createRevision: number, prev: number, value: Uint8Array | null];
@@ -42,20 +42,24 @@ export class Reader {
   }
 
   /**
-   * The first entries from `start`, at most `limit`: one turn's worth. `next` is where the
-   * following turn starts; undefined when the range has ended.
+   * The entries of the next `rows` rows from `start`, fewer when some have nothing at the revision.
+   * `next` is where the following turn starts; undefined when the range has ended.
    */
-  turn(range: Range, limit: number): { entries: Entry[]; next: string | undefined } {
-    const rowsMax = Math.min(limit, rowsPerTurn);
+  turn(range: Range, rows: number): { entries: Entry[]; next: string | undefined } {
     const newer = logId(range.revision + 1, 0);
-    const rows = this.#sql.range.all(range.start, range.end, rowsMax) as unknown as CurrentRow[];
+    const found = this.#sql.range.all(
+      range.start,
+      range.end,
+      newer,
+      rows,
+    ) as unknown as CurrentRow[];
     const entries: Entry[] = [];
-    for (const row of rows) {
+    for (const row of found) {
       const entry = this.#entryAt(row, newer);
       if (entry !== undefined) entries.push(entry);
     }
     // No key lies between a key and itself followed by U+0001, for none holds NUL.
-    const next = rows.length < rowsMax ? undefined : `${rows.at(-1)![0]}\u0001`;
+    const next = found.length < rows ? undefined : `${found.at(-1)![0]}\u0001`;
     return { entries, next };
   }
 
@@ -145,7 +149,10 @@ function prepare(db: DatabaseSync) {
   const within = 'FROM cur WHERE key >= ? AND key < ?';
   return {
     get: arrays(`${row} WHERE c.key = ?`),
-    range: arrays(`${row} WHERE c.key >= ? AND c.key < ? ORDER BY c.key LIMIT ?`),
+    range: arrays(
+      `${row} WHERE c.key >= ? AND c.key < ? AND (c.create_rev <> 0 OR c.id >= ?)
+       ORDER BY c.key LIMIT ?`,
+    ),
     log: arrays('SELECT create_rev, prev, value FROM log WHERE id = ?'),
     countOld: arrays(
       `SELECT count(*) FROM (SELECT 1 ${within} AND id < ? AND create_rev <> 0 LIMIT ?)`,

@@ -87,6 +87,7 @@ export function openWriter({ path, sync, maxBytes }: FileOptions): DatabaseSync 
   db.exec('PRAGMA journal_mode = WAL');
   db.exec(`PRAGMA synchronous = ${sync ? 'FULL' : 'OFF'}`);
   db.exec('PRAGMA wal_autocheckpoint = 2000');
+  db.exec('PRAGMA journal_size_limit = 67108864');
   db.exec('PRAGMA cache_size = -16000');
   if (maxBytes !== undefined) {
     db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / pageBytes))}`);
@@ -135,7 +136,7 @@ export function prepareFile(db: DatabaseSync, newId: () => string): void {
   const version = Number(metaValue(db, 'schema'));
   if (version > schemaVersion) {
     throw new UserError(
-      `the store was written by a newer version (schema ${version}, this one knows ${schemaVersion})`,
+      `the store is of a newer version (schema ${version}, this one knows ${schemaVersion})`,
       'Start the version that wrote it, or restore a backup from before the upgrade.',
     );
   }

@@ -16,7 +16,7 @@ import { logId, metaValue, readState, revisionOf } from './sqlite-schema.ts';
 import { maxOperations } from './store.ts';
 
 /** Rows that one step of sweeping looks at. */
-const sweepRows = 256;
+const sweepRows = 128;
 
 export class Writer {
   readonly #db: DatabaseSync;

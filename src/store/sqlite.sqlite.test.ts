@@ -1,6 +1,6 @@
 /** The SQLite store: the acceptance suite, and what only a file can do. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -86,6 +86,54 @@ describe('SQLite store', () => {
       await refused(/another program/);
       await writeFile(path, Buffer.alloc(20_000, 'not a database '));
       await refused(/damaged/);
+    }));
+
+  it('says that the file is damaged when a part of it is missing', () =>
+    inFolder(async (dataDir) => {
+      const path = join(dataDir, 'store.db');
+      const store = await openSqliteStore({ dataDir, clock });
+      for (let i = 0; i < 200; i++) {
+        await store.commit([{ put: `k${i}`, value: Buffer.alloc(3000, i) }]);
+      }
+      await store.close();
+      await truncate(path, 300_000);
+      const readAll = async (): Promise<void> => {
+        const cut = await openSqliteStore({ dataDir, clock });
+        try {
+          await cut.range({ prefix: 'k' });
+        } finally {
+          await cut.close();
+        }
+      };
+      await assert.rejects(readAll(), (error) => {
+        assert.ok(error instanceof UserError, String(error));
+        assert.match(error.message, /damaged/);
+        return true;
+      });
+    }));
+
+  it('skips many deleted keys in a range, and reads them at an older revision', () =>
+    inFolder(async (dataDir) => {
+      const store = await openSqliteStore({ dataDir, clock });
+      const names = Array.from({ length: 3000 }, (_, i) => `k/${String(i).padStart(5, '0')}`);
+      for (let at = 0; at < names.length; at += 1000) {
+        const part = names.slice(at, at + 1000);
+        await store.commit(part.map((put) => ({ put, value: Buffer.from('1') })));
+      }
+      const { revision } = store;
+      const doomed = names.slice(0, -1);
+      for (let at = 0; at < doomed.length; at += 1000) {
+        await store.commit(doomed.slice(at, at + 1000).map((name) => ({ delete: name })));
+      }
+      const now = await store.range({ prefix: 'k/', limit: 1 });
+      assert.deepEqual([now.entries[0]?.key, now.more, now.count], ['k/02999', false, 1]);
+      const then = await store.range({ prefix: 'k/', limit: 2, revision });
+      assert.deepEqual(
+        then.entries.map(({ key }) => key),
+        ['k/00000', 'k/00001'],
+      );
+      assert.equal(then.count, 3000);
+      await store.close();
     }));
 
   it('writes nothing of a commit for which there is no room, and later ones that fit', () =>

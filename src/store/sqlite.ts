@@ -8,7 +8,7 @@ import { assertOperations, isBefore, keyOf } from './keys.ts';
 import { Leases } from './leases.ts';
 import { lockFolder } from './sqlite-lock.ts';
 import type { EndedKeys, Outcome, Reply, WriterError } from './sqlite-messages.ts';
-import { type Range, Reader } from './sqlite-reader.ts';
+import { type Range, Reader, rowsPerTurn } from './sqlite-reader.ts';
 import {
   createFile,
   type FileOptions,
@@ -68,12 +68,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     maxBytes: options.fileBytesMax,
   };
   let lock: { close(): void } | undefined;
+  let reader: Reader | undefined;
   try {
     createFile(file.path);
     lock = lockFolder(join(dataDir, 'store.lock'), dataDir);
     const setUp = openWriter(file);
     let state: StoredState;
-    let reader: Reader;
     try {
       prepareFile(setUp, () => uuid(random ?? new SystemRandom()));
       state = readState(setUp);
@@ -85,6 +85,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     await writer.ready();
     return new SqliteStore({ lock, reader, writer, state, options });
   } catch (error) {
+    reader?.close();
     lock?.close();
     throw openError(translateError(error), dataDir);
   }
@@ -178,14 +179,16 @@ export class SqliteStore implements RecoverableStore {
     };
     const entries: Entry[] = [];
     // One more than asked for tells whether there is more.
+    let rows = Math.min(limit + 1, rowsPerTurn);
     for (let at: string | undefined = whole.start; ; await nextTurn()) {
       this.#assertOpen();
       if (revision < this.#compacted) throw new CompactedError(this.#compacted);
       const range: Range = { ...whole, start: at };
-      const turn = reading(() => this.#reader.turn(range, limit - entries.length + 1));
+      const turn = reading(() => this.#reader.turn(range, rows));
       for (const entry of turn.entries) entries.push(entry);
       at = turn.next;
       if (at === undefined || entries.length > limit) break;
+      rows = Math.min(rows * 2, rowsPerTurn);
     }
     const more = entries.length > limit;
     if (!more) return { entries, revision, more, count: entries.length };

@@ -50,11 +50,6 @@ export class WatchHub {
     return this.#revision;
   }
 
-  /** Whether anyone would look at a change. */
-  get watched(): boolean {
-    return this.#listeners.size > 0 || this.#open.size > 0;
-  }
-
   /**
    * Delivers one commit. A commit made by a listener meanwhile is delivered after this one, to all
    * in the same order.
