@@ -84,7 +84,7 @@ function encodeMap(
     context.path.push(key);
     writer.messageField(field.number, () => {
       const value = map[key] ?? undefined;
-      if (field.type !== 'y' || (value !== undefined && value !== ''))
+      if (field.type !== 'y' || value !== undefined)
         encodeOne(2, field.type, value, writer, context);
       writer.stringField(1, key);
     });

@@ -4,7 +4,13 @@ import { describe, it } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { deepEqual, parseJson } from './json.ts';
 import type { JsonObject } from './object.ts';
-import { decodeProtobuf, encodeProtobuf, hasProtobuf, protobufKinds } from './protobuf.ts';
+import {
+  decodeProtobuf,
+  encodeProtobuf,
+  hasProtobuf,
+  protobufKinds,
+  protobufMediaType,
+} from './protobuf.ts';
 import { isApiError } from './status.ts';
 
 interface Golden {
@@ -17,6 +23,16 @@ const file = new URL('../../scripts/record/protobuf/golden.json.gz', import.meta
 const { bodies } = parseJson(gunzipSync(readFileSync(file))).value as unknown as {
   readonly bodies: readonly Golden[];
 };
+
+/** What kubectl 1.37.2 sent; see scripts/record/protobuf/kubectl.ts. */
+const requests = JSON.parse(
+  readFileSync(new URL('../../scripts/record/protobuf/kubectl.json', import.meta.url), 'utf8'),
+) as readonly {
+  readonly command: string;
+  readonly contentType: string;
+  readonly body: string;
+  readonly json: JsonObject;
+}[];
 
 function bodyOf(kind: string, apiVersion: string): Buffer {
   const found = bodies.findLast(({ json }) => json.kind === kind && json.apiVersion === apiVersion);
@@ -61,6 +77,17 @@ describe('protobuf bodies', () => {
         again ?? protobuf,
         `${String(json.apiVersion)} ${String(json.kind)}`,
       );
+    }
+  });
+
+  it('of every `kubectl create` are the object that its dry run prints as JSON', () => {
+    assert.ok(requests.length > 20);
+    for (const { command, body, contentType, json } of requests) {
+      assert.equal(contentType, protobufMediaType);
+      const bytes = Buffer.from(body, 'base64');
+      const decoded = decodeProtobuf(bytes);
+      if (!deepEqual(decoded, json)) assert.deepEqual(decoded, json, command);
+      assert.equal(encodeProtobuf(decoded).toString('base64'), body, command);
     }
   });
 
