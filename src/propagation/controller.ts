@@ -10,6 +10,7 @@ import type { RestClient } from '../client/rest.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import type { Member, MemberSet } from '../members/member-set.ts';
+import { modeOf } from '../placement/modes.ts';
 import { Controller, type ReconcileResult } from '../reconcile/controller.ts';
 import { decideUnit, removingAfter, travels } from './decide-unit.ts';
 import { Executor } from './execute.ts';
@@ -43,6 +44,10 @@ export interface PropagationOptions {
 const decidersAtWork = 64;
 /** How long the first decisions wait for members to show themselves after a start, milliseconds. */
 const firstLookMs = 3000;
+/**
+ * How long an object that may run only once waits for members to be looked through, milliseconds.
+ */
+const listingMs = 2000;
 
 export class Propagation {
   readonly units = new Units();
@@ -239,12 +244,15 @@ export class Propagation {
   async #decide(unit: Unit): Promise<number | undefined> {
     const template = unit.template!;
     const now = this.#options.clock.now();
+    const unlisted = this.#unlisted(unit);
+    if (unlisted.size > 0 && this.#shouldWait(unit)) return listingMs;
     let result: ReturnType<typeof decideUnit>;
     try {
       result = decideUnit({
         unit,
         template,
         clusters: this.#fleet.facts(),
+        unlisted,
         guard: this.#ledger.facts(this.units, unit),
         frozen: this.#fleet.frozen,
         now,
@@ -267,6 +275,28 @@ export class Propagation {
     this.#ledger.note(result);
     this.#announce(unit, result.sharesChanged || owed);
     return result.lookAgainAt === undefined ? undefined : result.lookAgainAt - now;
+  }
+
+  /**
+   * Members that could be written but whose copies of the type are not known yet; they are listed
+   * now.
+   */
+  #unlisted(unit: Unit): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const [name, executor] of this.#executors) {
+      if (executor.knows(unit.type) || !this.#options.members.get(name)?.health.writable) continue;
+      names.add(name);
+      executor.watch(unit.type, () => this.#deciders.add(unit.key));
+    }
+    return names;
+  }
+
+  /** What may run only once is not placed while a copy may stand where nobody has looked. */
+  #shouldWait(unit: Unit): boolean {
+    const now = this.#options.clock.monotonic();
+    unit.waitsSince ??= now;
+    if (now - unit.waitsSince >= listingMs) return false;
+    return modeOf(unit.type, unit.template!).mode === 'One';
   }
 
   /** Tells executors of a new decision or a new template, once. */

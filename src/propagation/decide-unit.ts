@@ -7,7 +7,7 @@ import { type JsonObject, type KubeObject, valueAt } from '../kube/object.ts';
 import { parseApiVersion, type ResourceType } from '../kube/resource.ts';
 import { invalid } from '../kube/status.ts';
 import { type DecideResult, decide } from '../placement/decide.ts';
-import type { Decision } from '../placement/decision.ts';
+import { type Decision, wantedIn } from '../placement/decision.ts';
 import type { ClusterFacts, CopyFacts } from '../placement/facts.ts';
 import type { GuardFacts } from '../placement/guard.ts';
 import { modeOf } from '../placement/modes.ts';
@@ -20,6 +20,8 @@ export interface DecideUnitInput {
   readonly unit: Unit;
   readonly template: KubeObject;
   readonly clusters: readonly ClusterFacts[];
+  /** Clusters whose copies of this type are not known yet. */
+  readonly unlisted: ReadonlySet<string>;
   readonly guard: GuardFacts;
   readonly frozen: boolean;
   /** Milliseconds since the epoch. */
@@ -44,13 +46,26 @@ export function decideUnit(input: DecideUnitInput): DecideResult {
       ? { completions }
       : {}),
     rules: rulesOf(template),
-    clusters: input.clusters,
+    clusters: mode === 'One' ? asSeen(input) : input.clusters,
     copies: copyFacts(unit),
     previous: stored?.decision,
     now: input.now,
     frozen: input.frozen,
     guard: input.guard,
   });
+}
+
+/**
+ * A cluster that nobody has looked through may hold a copy: for what may run only once it is out of
+ * sight.
+ */
+function asSeen({ clusters, unlisted }: DecideUnitInput): readonly ClusterFacts[] {
+  if (unlisted.size === 0) return clusters;
+  return clusters.map((cluster) =>
+    unlisted.has(cluster.name) && cluster.state === 'ready'
+      ? { ...cluster, state: 'unreachable' }
+      : cluster,
+  );
 }
 
 /** What governs a template. @throws ApiError 422 naming what is wrong with its annotations. */
@@ -134,12 +149,13 @@ export function removingAfter(
   if (stored === undefined) return {};
   const removing: DecisionSpec['removing'] = {};
   for (const [cluster, earlier] of Object.entries(stored.spec.removing)) {
-    if (!isMember(cluster) || decision.clusters[cluster] !== undefined) continue;
+    if (!isMember(cluster) || wantedIn(decision, cluster) !== undefined) continue;
     if (owes(unit, cluster)) removing[cluster] = earlier;
   }
   for (const cluster of Object.keys(stored.decision.clusters)) {
     // A cluster that was let go keeps its copies: nobody there is asked to remove them.
-    if (decision.clusters[cluster] === undefined && isMember(cluster)) removing[cluster] = 'Delete';
+    if (wantedIn(decision, cluster) !== undefined || !isMember(cluster)) continue;
+    if (owes(unit, cluster)) removing[cluster] = 'Delete';
   }
   return removing;
 }

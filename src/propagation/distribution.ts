@@ -9,7 +9,7 @@ import {
 import type { KubeObject } from '../kube/object.ts';
 import { apiVersionOf, groupResource } from '../kube/resource.ts';
 import type { Member } from '../members/member-set.ts';
-import type { ClusterReason } from '../placement/decision.ts';
+import { type ClusterReason, wantedIn } from '../placement/decision.ts';
 import type { Copy } from './copy.ts';
 import { readyOf } from './decide-unit.ts';
 import { dataKey } from './render.ts';
@@ -98,7 +98,7 @@ function entriesOf(unit: Unit, members: readonly Member[]): ClusterEntry[] {
 
 function entryOf(unit: Unit, name: string, member: Member | undefined): ClusterEntry {
   const copy = unit.copies.get(name);
-  const share = unit.decision?.decision.clusters[name];
+  const share = wantedIn(unit.decision?.decision, name);
   const chosen = unit.result?.reasons.get(name);
   const said = sayOf(unit, { copy, chosen, member, name });
   const live = copy?.live;
@@ -140,7 +140,7 @@ function sayOf(
   },
 ): Says {
   const { copy, chosen, member, name } = seen;
-  const wanted = unit.decision?.decision.clusters[name] !== undefined;
+  const wanted = wantedIn(unit.decision?.decision, name) !== undefined;
   const live = copy?.live;
   const uid = copy?.mark?.uid;
   if (!wanted) return unwanted(unit, { live: live !== undefined, uid, chosen, name });

@@ -113,8 +113,8 @@ export class Executor {
   }
 
   /** Learns what copies of a type stand here, also when nothing is to be written. */
-  watch(type: ResourceType): void {
-    this.#informers.ensure(type);
+  watch(type: ResourceType, then?: () => void): void {
+    this.#informers.ensure(type, then);
   }
 
   /** Whether the copies of a type are known here. */

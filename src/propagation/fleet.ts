@@ -107,7 +107,8 @@ export class Fleet {
 
   #stateOf(member: Member): ClusterState {
     if (this.#lost.has(member.name)) return 'lost';
-    if (!member.health.writable) return member.health.reachable ? 'cordoned' : 'unreachable';
+    // Whatever the reason that it cannot be written: what was asked of it stays as it is.
+    if (!member.health.writable) return 'unreachable';
     if (member.unschedulable || member.leaving) return 'cordoned';
     const returned = this.#returned.get(member.name);
     if (returned === undefined) return 'ready';

@@ -148,6 +148,7 @@ export class Preflight {
       unit,
       template: object,
       clusters: fleet().facts(),
+      unlisted: new Set(),
       guard: { recentRemovals: 0, governedCopies: 0, tripped: false, confirmed: false },
       frozen: false,
       now: clock.now(),

@@ -9,6 +9,7 @@ import type { RestClient } from '../client/rest.ts';
 import type { JsonObject } from '../kube/object.ts';
 import { pathOf } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
+import { wantedIn } from '../placement/decision.ts';
 import { Controller, type ReconcileResult } from '../reconcile/controller.ts';
 import { aggregate, type CopyStatus } from './aggregate.ts';
 import { equal } from './three-way.ts';
@@ -70,6 +71,7 @@ export class StatusWriter {
       generation: template.metadata.generation ?? 1,
       previous,
       copies: Object.keys(decision.decision.clusters)
+        .filter((cluster) => wantedIn(decision.decision, cluster) !== undefined)
         .sort()
         .map((cluster) => this.#statusOf(unit, cluster)),
       replicas: typeof replicas === 'number' ? replicas : undefined,

@@ -7,7 +7,7 @@ import { keyOf } from '../client/cache.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { groupResource, type ResourceType } from '../kube/resource.ts';
 import type { DecideResult } from '../placement/decide.ts';
-import type { ClusterShare, Decision } from '../placement/decision.ts';
+import { type ClusterShare, type Decision, wantedIn } from '../placement/decision.ts';
 import type { Wanted } from './action.ts';
 import { Copy } from './copy.ts';
 import { type Rendering, render } from './render.ts';
@@ -53,6 +53,8 @@ export class Unit {
   announced = '';
   /** Template uid → clusters that have answered its tombstone in this process. */
   readonly answered = new Map<string, Set<string>>();
+  /** Monotonic time since which it waits for members to be looked through, milliseconds. */
+  waitsSince: number | undefined;
   /** Monotonic time of the last status write, milliseconds. */
   statusWrittenAt = Number.NEGATIVE_INFINITY;
   readonly #renderings = new Map<string, Rendered>();
@@ -138,19 +140,20 @@ export class Unit {
     const stored = this.decision;
     if (this.template === undefined || stored === undefined) return { kind: 'unknown' };
     const templateUid = this.template.metadata.uid!;
-    const share = stored.decision.clusters[cluster];
+    const share = wantedIn(stored.decision, cluster);
     if (share !== undefined) {
       const rendering = this.#render(cluster, share, about);
       return { kind: 'copy', templateUid, rendering };
     }
-    const how = stored.spec.removing[cluster];
+    const { removing } = stored.spec;
+    const how = Object.hasOwn(removing, cluster) ? removing[cluster] : undefined;
     return how === undefined ? { kind: 'unknown' } : { kind: 'gone', templateUid, how };
   }
 
   /** Hash of what a cluster should hold now, if it has been rendered. */
   renderedHash(cluster: string): string | undefined {
     const known = this.#renderings.get(cluster);
-    const share = this.decision?.decision.clusters[cluster];
+    const share = wantedIn(this.decision?.decision, cluster);
     const newest = known !== undefined && known.template === this.template;
     return newest && known.share.share === share?.share ? known.rendering.hash : undefined;
   }
