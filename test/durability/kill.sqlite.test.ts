@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { WallClock } from '../../src/base/clock.ts';
+import { UserError } from '../../src/base/errors.ts';
 import { integer, SystemRandom } from '../../src/base/random.ts';
 import { openSqliteStore } from '../../src/store/sqlite.ts';
 import { stateOf, violations, writers } from './check.ts';
@@ -15,6 +16,23 @@ import { killedWriter } from './killed.ts';
 
 /** 1000 for a long run: STORE_KILLS=1000 node --test test/durability/kill.sqlite.test.ts */
 const rounds = Number(process.env['STORE_KILLS'] ?? 10);
+
+it('keeps every other process out of the folder until it is killed', async () => {
+  const dataDir = await mkdtemp(join(tmpdir(), 'ubernetes-kill-'));
+  let refused: Promise<unknown> | undefined;
+  await killedWriter({
+    dataDir,
+    afterCommits: 2000,
+    onOutput: () => {
+      refused ??= openSqliteStore({ dataDir, clock: new WallClock() }).catch((error) => error);
+    },
+  });
+  const error = await refused;
+  assert.ok(error instanceof UserError, String(error));
+  assert.match(error.message, /in use by another process/);
+  await openSqliteStore({ dataDir, clock: new WallClock() }).then((store) => store.close());
+  await rm(dataDir, { recursive: true });
+});
 
 it(`loses nothing acknowledged in ${rounds} kills with ${writers} writes in flight`, async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'ubernetes-kill-'));
