@@ -232,8 +232,8 @@ test('write options are read from the query, and wrong ones refused', async () =
       'fieldValidation: Unsupported value: "Loose": supported values: "", "Ignore", "Strict", "Warn"',
     ],
     [
-      'fieldManager=%00',
-      'fieldManager: Invalid value: "\\u0000": invalid character U+0000 (at position 0)',
+      'fieldManager=%01',
+      'fieldManager: Invalid value: "\\x01": invalid character U+0001 (at position 0)',
     ],
     [`fieldManager=${'x'.repeat(129)}`, 'fieldManager: Too long: may not be more than 128 bytes'],
   ];

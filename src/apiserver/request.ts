@@ -2,6 +2,7 @@
  * What a request asks for, read from its method and path exactly as kube-apiserver's RequestInfo
  * reads them.
  */
+import { quoteGo } from '../kube/quote.ts';
 import { badRequest } from '../kube/status.ts';
 
 export interface ResourceTarget {
@@ -116,11 +117,11 @@ export function isPathSegment(name: string): boolean {
 }
 
 function decodePath(raw: string): string {
-  if (!raw.startsWith('/')) throw badRequest(`invalid URI for request: ${JSON.stringify(raw)}`);
+  if (!raw.startsWith('/')) throw badRequest(`invalid URI for request: ${quoteGo(raw)}`);
   try {
     return raw.includes('%') ? decodeURIComponent(raw) : raw;
   } catch {
-    throw badRequest(`invalid URL escape in ${JSON.stringify(raw)}`);
+    throw badRequest(`invalid URL escape in ${quoteGo(raw)}`);
   }
 }
 

@@ -2,7 +2,9 @@
  * Answers as bytes: objects, lists, Tables and errors in the negotiated form. Lists join their
  * items' bytes.
  */
+
 import { stringifyJson } from '../kube/json.ts';
+import { quoteGo } from '../kube/quote.ts';
 import { apiVersionOf } from '../kube/resource.ts';
 import { ApiError, badRequest, type Status } from '../kube/status.ts';
 import { stringifyYaml } from '../kube/yaml.ts';
@@ -28,6 +30,11 @@ export function offerOf(call: Call): Offer {
   return { conversions: call.type.verbs.includes('get'), stream: false };
 }
 
+/** How kube-apiserver calls a kind in such refusals: by its package. */
+function goType({ group, kind }: { readonly group: string; readonly kind: string }): string {
+  return `*${group === '' ? 'core' : group.split('.', 1)[0]}.${kind}`;
+}
+
 interface Pretty {
   readonly info: { readonly query: URLSearchParams };
   readonly request: { readonly headers: Readonly<Record<string, string>> };
@@ -51,7 +58,7 @@ export function respondItem(
     case 'PartialObjectMetadataList':
       throw new ApiError(
         'NotAcceptable',
-        `you requested PartialObjectMetadataList, but the requested object is not a list (*${kindOf(call).version}.${kindOf(call).kind})`,
+        `you requested PartialObjectMetadataList, but the requested object is not a list (${goType(kindOf(call))})`,
       );
     case 'Table': {
       const metadata = { resourceVersion: item.resourceVersion };
@@ -90,7 +97,7 @@ function listParts(
     case 'PartialObjectMetadata':
       throw new ApiError(
         'NotAcceptable',
-        `you requested PartialObjectMetadata, but the requested object is a list (*${type.version}.${type.listKind})`,
+        `you requested PartialObjectMetadata, but the requested object is a list (${goType({ ...type, kind: type.listKind })})`,
       );
     case 'PartialObjectMetadataList': {
       const apiVersion = `meta.k8s.io/${form.convert.version}`;
@@ -140,7 +147,7 @@ export function includeObjectOf(query: URLSearchParams): IncludeObject {
   if (asked === '') return 'Metadata';
   if (asked === 'None' || asked === 'Metadata' || asked === 'Object') return asked;
   throw badRequest(
-    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(asked)}: must be 'Metadata', 'Object', 'None', or empty`,
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${quoteGo(asked)}: must be 'Metadata', 'Object', 'None', or empty`,
   );
 }
 

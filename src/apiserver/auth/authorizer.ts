@@ -2,6 +2,7 @@
  * The question that every request is asked before it is served, and the refusal in kube-apiserver's
  * words.
  */
+import { quoteGo } from '../../kube/quote.ts';
 import { ApiError } from '../../kube/status.ts';
 import type { User } from '../backend.ts';
 import type { RequestInfo } from '../request.ts';
@@ -44,14 +45,14 @@ export function attributesOf({ verb, path, target }: RequestInfo): Attributes {
 
 /** What a user may not do, as a sentence. */
 function forbiddenMessage(user: User, attributes: Attributes): string {
-  const who = `User ${JSON.stringify(user.name)} cannot ${attributes.verb}`;
-  if ('path' in attributes) return `${who} path ${JSON.stringify(attributes.path)}`;
+  const who = `User ${quoteGo(user.name)} cannot ${attributes.verb}`;
+  if ('path' in attributes) return `${who} path ${quoteGo(attributes.path)}`;
   const { resource, subresource, group, namespace } = attributes;
   const named = subresource === '' ? resource : `${resource}/${subresource}`;
-  const what = `${who} resource ${JSON.stringify(named)} in API group ${JSON.stringify(group)}`;
+  const what = `${who} resource ${quoteGo(named)} in API group ${quoteGo(group)}`;
   return namespace === ''
     ? `${what} at the cluster scope`
-    : `${what} in the namespace ${JSON.stringify(namespace)}`;
+    : `${what} in the namespace ${quoteGo(namespace)}`;
 }
 
 /** 403 as kube-apiserver words it. */
@@ -64,7 +65,7 @@ export function forbidden(user: User, attributes: Attributes, reason: string): A
   if ('path' in attributes) return new ApiError('Forbidden', `forbidden: ${why}`, { details: {} });
   const { group, resource, name } = attributes;
   const qualified = group === '' ? resource : `${resource}.${group}`;
-  const subject = name === '' ? qualified : `${qualified} ${JSON.stringify(name)}`;
+  const subject = name === '' ? qualified : `${qualified} ${quoteGo(name)}`;
   return new ApiError('Forbidden', `${subject} is forbidden: ${why}`, {
     details: {
       ...(name !== '' && { name }),

@@ -1,6 +1,7 @@
 /**
  * Acting as somebody else: the Impersonate-* headers, each name allowed by the verb `impersonate`.
  */
+import { quoteGo } from '../../kube/quote.ts';
 import { badRequest } from '../../kube/status.ts';
 import type { User } from '../backend.ts';
 import { type Attributes, type Authorizer, forbidden } from './authorizer.ts';
@@ -29,7 +30,9 @@ export function impersonate(
   const extras = extrasOf(headers);
   if (name === '' && groups.length === 0 && uid === '' && extras.size === 0) return user;
   if (name === '')
-    throw badRequest(`requested [${JSON.stringify(groups)}] without impersonating a user`);
+    throw badRequest(
+      `requested [${groups.map(quoteGo).join(' ')}] without impersonating a user name`,
+    );
   const check = (
     resource: string,
     rest: Partial<Record<'group' | 'namespace' | 'name' | 'subresource', string>>,
@@ -95,7 +98,7 @@ function extrasOf(headers: Readonly<Record<string, string>>): Map<string, string
     try {
       key = decodeURIComponent(raw).toLowerCase();
     } catch {
-      throw badRequest(`invalid impersonation extra key ${JSON.stringify(raw)}`);
+      throw badRequest(`invalid impersonation extra key ${quoteGo(raw)}`);
     }
     extras.set(key, valuesOf(value));
   }

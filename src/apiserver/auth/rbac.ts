@@ -1,5 +1,7 @@
 /** Role-based access control over an index that is fed with every change of a role or binding. */
+
 import { type Json, type KubeObject, valueAt } from '../../kube/object.ts';
+import { quoteGo } from '../../kube/quote.ts';
 import {
   type LabelSelector,
   labelSelectorFrom,
@@ -100,7 +102,7 @@ export class RbacIndex implements Authorizer {
     for (const [binding, subject] of bindings) {
       const rules = this.#rulesOf(binding);
       if (rules === undefined) {
-        const missing = `${binding.roleKind.toLowerCase()}.rbac.authorization.k8s.io ${JSON.stringify(binding.roleName)} not found`;
+        const missing = `${binding.roleKind.toLowerCase()}.rbac.authorization.k8s.io ${quoteGo(binding.roleName)} not found`;
         if (!errors.includes(missing)) errors.push(missing);
         continue;
       }
@@ -175,7 +177,7 @@ function reasonOf(binding: Binding, subject: string): string {
   const { kind, namespace, name, roleKind, roleName } = binding;
   const full = namespace === '' ? name : `${name}/${namespace}`;
   const [subjectKind, ...rest] = subject.split(' ');
-  return `RBAC: allowed by ${kind} ${JSON.stringify(full)} of ${roleKind} ${JSON.stringify(roleName)} to ${subjectKind} ${JSON.stringify(rest.join(' '))}`;
+  return `RBAC: allowed by ${kind} ${quoteGo(full)} of ${roleKind} ${quoteGo(roleName)} to ${subjectKind} ${quoteGo(rest.join(' '))}`;
 }
 
 function roleOf(object: KubeObject): Role {

@@ -6,6 +6,7 @@ import {
   type KubeObject,
   valueAt,
 } from '../../kube/object.ts';
+import { quoteGo } from '../../kube/quote.ts';
 import type { ResourceType } from '../../kube/resource.ts';
 import { badRequest, invalid } from '../../kube/status.ts';
 import type { ObjectRef, RequestContext, User } from '../backend.ts';
@@ -121,16 +122,11 @@ function decide(authorizer: Authorizer, user: User, object: KubeObject): JsonObj
 function reviewedAttributes(object: KubeObject): Attributes {
   const resource = valueAt(object, 'spec', 'resourceAttributes');
   const path = valueAt(object, 'spec', 'nonResourceAttributes');
-  if (isObject(resource) === isObject(path))
-    throw invalid({ group: authorization, kind: object.kind }, '', [
-      {
-        reason: 'FieldValueInvalid',
-        message: isObject(path)
-          ? 'Invalid value: cannot be specified in combination with resourceAttributes'
-          : 'Invalid value: exactly one of nonResourceAttributes or resourceAttributes must be specified',
-        field: isObject(path) ? 'spec.nonResourceAttributes' : 'spec.resourceAttributes',
-      },
-    ]);
+  if (isObject(resource) === isObject(path)) {
+    const given = isObject(path) ? JSON.stringify(path) : 'null';
+    const rule = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
+    throw refused(object, 'spec', `Invalid value: ${given}: ${rule}`);
+  }
   if (isObject(path)) return { verb: textAt(path, 'verb'), path: textAt(path, 'path') };
   return {
     verb: textAt(resource, 'verb'),
@@ -146,23 +142,23 @@ function reviewedAttributes(object: KubeObject): Attributes {
 function reviewedUser(object: KubeObject): User {
   const name = textAt(object, 'spec', 'user');
   const groups = stringsAt(object, 'spec', 'groups');
-  if (name === '' && groups.length === 0)
-    throw invalid({ group: authorization, kind: object.kind }, '', [
-      {
-        reason: 'FieldValueInvalid',
-        message: 'Invalid value: "": at least one of user or group must be specified',
-        field: 'spec.user',
-      },
-    ]);
+  if (name === '' && groups.length === 0) {
+    const rule = 'at least one of user or group must be specified';
+    throw refused(object, 'spec.user', `Invalid value: "": ${rule}`);
+  }
   return { name, groups, extra: {} };
 }
 
 function checkLocal(object: KubeObject, ref: ObjectRef): void {
   const asked = textAt(object, 'spec', 'resourceAttributes', 'namespace');
-  if (asked !== ref.namespace)
-    throw badRequest(
-      `spec.resourceAttributes.namespace must match namespace: ${JSON.stringify(ref.namespace)}`,
-    );
+  if (asked === ref.namespace) return;
+  const message = `Invalid value: ${quoteGo(asked)}: must match metadata.namespace`;
+  throw refused(object, 'spec.resourceAttributes.namespace', message);
+}
+
+function refused({ kind }: KubeObject, field: string, message: string): Error {
+  const cause = { reason: 'FieldValueInvalid', message, field };
+  return invalid({ group: authorization, kind }, '', [cause]);
 }
 
 function reviewRules(

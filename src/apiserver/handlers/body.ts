@@ -2,9 +2,11 @@
  * Request bodies: read with a limit, decoded by media type, and checked against the path they came
  * by.
  */
-import { type ParsedJson, parseJson, summaryOf } from '../../kube/json.ts';
+
+import { goKind, type ParsedJson, parseJson, summaryOf } from '../../kube/json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from '../../kube/object.ts';
 import { decodeProtobuf } from '../../kube/protobuf.ts';
+import { quoteGo } from '../../kube/quote.ts';
 import { apiVersionOf, type GroupVersionKind, parseApiVersion } from '../../kube/resource.ts';
 import { ApiError, badRequest } from '../../kube/status.ts';
 import { parseYaml } from '../../kube/yaml.ts';
@@ -93,22 +95,18 @@ export function decodeObject(
   expected: GroupVersionKind,
 ): WriteBody {
   const defaults = { apiVersion: apiVersionOf(expected), kind: expected.kind };
-  const { value, problems } = decodeValue(bytes, contentType, defaults);
-  if (!isObject(value)) {
-    const found = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
-    const why = `couldn't get version/kind; json parse error: json: cannot unmarshal ${found} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }`;
-    throw badRequest(
-      `the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summaryOf(bytes)})`,
-    );
-  }
-  checkKind(value, expected);
+  const { value: sent, problems } = decodeValue(bytes, contentType, defaults);
+  const value = sent === null ? {} : sent;
+  if (!isObject(value)) throw unrecognized(bytes, expected.kind, goInto(value));
+  checkKind(value, { expected, bytes });
   if (value.metadata === undefined || value.metadata === null) value.metadata = {};
-  if (!isObject(value.metadata)) throw mistyped(value.metadata, 'metadata', 'v1.ObjectMeta', value);
+  if (!isObject(value.metadata))
+    throw mistyped(value, value.metadata, `${expected.kind}.metadata of type v1.ObjectMeta`);
   for (const field of ['name', 'namespace', 'generateName', 'uid', 'resourceVersion']) {
     const text = value.metadata[field];
     if (text === null) delete value.metadata[field];
     else if (text !== undefined && typeof text !== 'string')
-      throw mistyped(text, `metadata.${field}`, 'string', value);
+      throw mistyped(value, text, `ObjectMeta.metadata.${field} of type string`);
   }
   return { object: ordered(value), problems };
 }
@@ -119,43 +117,57 @@ function ordered(value: JsonObject): KubeObject {
   return { apiVersion, kind, metadata, ...rest } as unknown as KubeObject;
 }
 
-function checkKind(value: JsonObject, expected: GroupVersionKind): void {
+interface Expectation {
+  readonly expected: GroupVersionKind;
+  readonly bytes: Buffer;
+}
+
+function checkKind(value: JsonObject, { expected, bytes }: Expectation): void {
   for (const field of ['apiVersion', 'kind']) {
-    const text = value[field];
-    if (text !== undefined && text !== null && typeof text !== 'string')
-      throw mistyped(text, field, 'string', value);
+    const text = value[field] ?? '';
+    if (typeof text === 'string') continue;
+    const why = `cannot unmarshal ${goKind(text)} into Go struct field .${field} of type string`;
+    throw unrecognized(bytes, expected.kind, why);
   }
   if (!value.kind) value.kind = expected.kind;
   if (!value.apiVersion) value.apiVersion = apiVersionOf(expected);
-  const sent = parseApiVersion(value.apiVersion as string);
-  if (value.kind !== expected.kind)
+  const apiVersion = value.apiVersion as string;
+  if (value.kind !== expected.kind) {
+    const { version } = parseApiVersion(apiVersion);
+    const wanted = `${expected.group === '' ? 'core' : expected.group.split('.', 1)[0]}.${expected.kind}`;
+    const why = `converting (${version}.${value.kind}) to (${wanted}): unknown conversion`;
+    throw unfit(value, expected.kind, why);
+  }
+  if (apiVersion !== apiVersionOf(expected)) {
+    const found = `the API version in the data (${apiVersion})`;
     throw badRequest(
-      `${value.kind} in version ${JSON.stringify(sent.version)} cannot be handled as a ${expected.kind}: ` +
-        `the kind in the data (${value.kind}) does not match the expected kind (${expected.kind})`,
+      `${found} does not match the expected API version (${apiVersionOf(expected)})`,
     );
-  if (value.apiVersion !== apiVersionOf(expected))
-    throw badRequest(
-      `the API version in the data (${value.apiVersion}) does not match the expected API version (${apiVersionOf(expected)})`,
-    );
+  }
 }
 
-function mistyped(found: Json, field: string, type: string, value: JsonObject): ApiError {
-  const name = Array.isArray(found)
-    ? 'array'
-    : isObject(found)
-      ? 'object'
-      : typeof found === 'boolean'
-        ? 'bool'
-        : typeof found === 'bigint'
-          ? 'number'
-          : typeof found;
-  const kind = typeof value.kind === 'string' ? value.kind : '';
-  const version =
-    typeof value.apiVersion === 'string' ? parseApiVersion(value.apiVersion) : undefined;
+function goInto(value: Json): string {
+  const fields =
+    'APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\""';
+  return `cannot unmarshal ${goKind(value)} into Go value of type struct { ${fields} }`;
+}
+
+function unrecognized(bytes: Buffer, kind: string, why: string): ApiError {
   return badRequest(
-    `${kind} in version ${JSON.stringify(version?.version ?? '')} cannot be handled as a ${kind}: ` +
-      `json: cannot unmarshal ${name} into Go struct field ${kind}.${field} of type ${type}`,
+    `the object provided is unrecognized (must be of type ${kind}): ` +
+      `couldn't get version/kind; json parse error: json: ${why} (${summaryOf(bytes)})`,
   );
+}
+
+function unfit({ kind, apiVersion }: JsonObject, expected: string, why: string): ApiError {
+  const { version } = parseApiVersion(String(apiVersion));
+  const what = `${String(kind)} in version ${quoteGo(version)}`;
+  return badRequest(`${what} cannot be handled as a ${expected}: ${why}`);
+}
+
+function mistyped(value: JsonObject, found: Json, field: string): ApiError {
+  const why = `json: cannot unmarshal ${goKind(found)} into Go struct field ${field}`;
+  return unfit(value, String(value.kind), why);
 }
 
 /**

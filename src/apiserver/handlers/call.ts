@@ -2,6 +2,7 @@
 
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
+import { quoteGo } from '../../kube/quote.ts';
 import type { GroupVersionKind, ResourceType, Subresource } from '../../kube/resource.ts';
 import { badRequest } from '../../kube/status.ts';
 import type { Backend, ObjectRef, RequestContext } from '../backend.ts';
@@ -45,7 +46,7 @@ export function refOf(call: Call): ObjectRef {
       target.name === '.' || target.name === '..'
         ? `may not be '${target.name}'`
         : `may not contain '${target.name.includes('/') ? '/' : '%'}'`;
-    throw badRequest(`Name parameter invalid: ${JSON.stringify(target.name)}: ${why}`);
+    throw badRequest(`Name parameter invalid: ${quoteGo(target.name)}: ${why}`);
   }
   return {
     type,

@@ -1,6 +1,9 @@
 /** delete and deletecollection, with options from the body or the query string. */
-import { isObject, type JsonObject, valueAt } from '../../kube/object.ts';
-import { groupResource } from '../../kube/resource.ts';
+
+import { goKind, MalformedJsonError } from '../../kube/json.ts';
+import { isObject, type Json, type JsonObject, valueAt } from '../../kube/object.ts';
+import { quoteGo } from '../../kube/quote.ts';
+import { groupResource, parseApiVersion } from '../../kube/resource.ts';
 import { badRequest, type Status, type StatusCause } from '../../kube/status.ts';
 import type { DeleteOptions, Item } from '../backend.ts';
 import { negotiate } from '../negotiate.ts';
@@ -67,12 +70,25 @@ async function deleteOptions(call: Call): Promise<DeleteOptions> {
   if (bytes.length === 0) return fromQuery(call.info.query);
   const kind = 'DeleteOptions';
   const contentType = call.request.headers['content-type'];
-  const { value } = decodeValue(bytes, contentType, { apiVersion: 'v1', kind });
+  const { value } = decodeOptions(bytes, contentType, kind);
   if (!isObject(value)) throw badRequest('decoded object cannot be converted to DeleteOptions');
-  const sent = value.kind;
-  if (sent !== undefined && sent !== '' && sent !== kind)
-    throw badRequest('decoded object cannot be converted to DeleteOptions');
+  const sent = value.kind ?? '';
+  if (sent !== '' && sent !== kind) {
+    const { version } = parseApiVersion(String(value.apiVersion ?? ''));
+    throw badRequest(
+      `no kind ${quoteGo(String(sent))} is registered for version ${quoteGo(version)}`,
+    );
+  }
   return fromBody(value);
+}
+
+function decodeOptions(bytes: Buffer, contentType: string | undefined, kind: string) {
+  try {
+    return decodeValue(bytes, contentType, { apiVersion: 'v1', kind });
+  } catch (error) {
+    if (!(error instanceof MalformedJsonError)) throw error;
+    throw badRequest(`couldn't get version/kind; json parse error: ${error.detail}`);
+  }
 }
 
 interface Raw {
@@ -99,7 +115,7 @@ function fromQuery(query: URLSearchParams): DeleteOptions {
 function fromBody(body: JsonObject): DeleteOptions {
   const dryRun = body.dryRun ?? [];
   if (!Array.isArray(dryRun) || !dryRun.every((value) => typeof value === 'string'))
-    throw mistyped('dryRun', '[]string');
+    throw mistyped(dryRun, 'dryRun', '[]string');
   return checked({
     dryRun,
     grace: numberField(body, 'gracePeriodSeconds'),
@@ -117,13 +133,13 @@ function checked(raw: Raw): DeleteOptions {
   if (orphan !== undefined && policy !== undefined)
     causes.push({
       reason: 'FieldValueInvalid',
-      message: `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`,
+      message: `Invalid value: ${quoteGo(policy)}: orphanDependents and deletionPropagation cannot be both set`,
       field,
     });
   if (policy !== undefined && !policies.includes(policy))
     causes.push({
       reason: 'FieldValueNotSupported',
-      message: `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
+      message: `Unsupported value: ${quoteGo(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`,
       field,
     });
   causes.push(...dryRunCauses(raw.dryRun));
@@ -142,26 +158,25 @@ function checked(raw: Raw): DeleteOptions {
   };
 }
 
-function mistyped(field: string, type: string): Error {
-  return badRequest(
-    `json: cannot unmarshal into Go struct field DeleteOptions.${field} of type ${type}`,
-  );
+function mistyped(found: Json, field: string, type: string): Error {
+  const why = `cannot unmarshal ${goKind(found)} into Go struct field DeleteOptions.${field}`;
+  return badRequest(`json: ${why} of type ${type}`);
 }
 
 function stringField(body: JsonObject, ...path: readonly string[]): string | undefined {
   const value = valueAt(body, ...path) ?? undefined;
   if (value === undefined || typeof value === 'string') return value;
-  throw mistyped(path.join('.'), 'string');
+  throw mistyped(value, path.join('.'), 'string');
 }
 
 function booleanField(body: JsonObject, field: string): boolean | undefined {
   const value = valueAt(body, field) ?? undefined;
   if (value === undefined || typeof value === 'boolean') return value;
-  throw mistyped(field, 'bool');
+  throw mistyped(value, field, 'bool');
 }
 
 function numberField(body: JsonObject, field: string): number | undefined {
   const value = valueAt(body, field) ?? undefined;
   if (value === undefined || (typeof value === 'number' && Number.isInteger(value))) return value;
-  throw mistyped(field, 'int64');
+  throw mistyped(value, field, 'int64');
 }

@@ -1,5 +1,6 @@
 /** The query options of every verb, validated in kube-apiserver's words. */
 
+import { quoteGo } from '../../kube/quote.ts';
 import type { ResourceType } from '../../kube/resource.ts';
 import { type FieldSelector, parseFieldSelector, parseLabelSelector } from '../../kube/selector.ts';
 import { ApiError, badRequest, invalid, type StatusCause } from '../../kube/status.ts';
@@ -20,8 +21,8 @@ function forbidden(field: string, detail: string): StatusCause {
 }
 
 function unsupported(field: string, value: unknown, supported: readonly string[]): StatusCause {
-  const list = supported.map((text) => JSON.stringify(text)).join(', ');
-  const message = `Unsupported value: ${JSON.stringify(value)}: supported values: ${list}`;
+  const list = supported.map(quoteGo).join(', ');
+  const message = `Unsupported value: ${typeof value === 'string' ? quoteGo(value) : JSON.stringify(value)}: supported values: ${list}`;
   return { reason: 'FieldValueNotSupported', message, field };
 }
 
@@ -33,10 +34,10 @@ export function integerOf(query: URLSearchParams, name: string): number | undefi
   const text = query.get(name);
   if (text === null) return undefined;
   if (!/^[+-]?\d{1,40}$/.test(text))
-    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+    throw badRequest(`strconv.ParseInt: parsing ${quoteGo(text)}: invalid syntax`);
   const value = BigInt(text.replace('+', ''));
   if (value > int64Max || value < -int64Max - 1n)
-    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: value out of range`);
+    throw badRequest(`strconv.ParseInt: parsing ${quoteGo(text)}: value out of range`);
   return Number(value);
 }
 
@@ -94,7 +95,7 @@ function managerCauses(manager: string): StatusCause[] {
   if (at >= 0) {
     const letter = [...manager][at]!;
     const code = letter.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
-    const message = `Invalid value: ${JSON.stringify(manager)}: invalid character U+${code} (at position ${at})`;
+    const message = `Invalid value: ${quoteGo(manager)}: invalid character U+${code} (at position ${at})`;
     causes.push({ reason: 'FieldValueInvalid', message, field });
   }
   return causes;

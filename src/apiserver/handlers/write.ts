@@ -58,7 +58,8 @@ export async function handlePatch(call: Call): Promise<ApiResponse> {
     userAgent: userAgentOf(call),
     patch: type,
   });
-  if (body.length === 0) throw badRequest('unexpected end of JSON input');
+  if (body.length === 0 && type !== 'application/apply-patch+yaml')
+    throw badRequest('invalid JSON patch');
   const { item, created } = await call.backend.patch(
     call.context,
     refOf(call),
