@@ -51,8 +51,8 @@ function undecodable(kind: string, type: string, place = 'value'): ApiError {
 }
 
 /**
- * The document with all operations applied, in order; the document itself is not changed, and what no operation
- * touches is shared with the result.
+ * The document with all operations applied, in order; the document itself is not changed, and what
+ * no operation touches is shared with the result.
  * @throws ApiError (422) when an operation does not apply; its cause says which and why
  */
 export function applyJsonPatch(
@@ -71,7 +71,9 @@ export function applyJsonPatch(
   return patching.root;
 }
 
-/** kube-apiserver's message says nothing of what went wrong; the cause does, and kubectl prints it. */
+/**
+ * kube-apiserver's message says nothing of what went wrong; the cause does, and kubectl prints it.
+ */
 function refusal(why: string): ApiError {
   const message = 'the server rejected our request due to an error in our request';
   return new ApiError('Invalid', message, { details: { causes: [{ message: why }] } });

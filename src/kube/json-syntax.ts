@@ -31,8 +31,8 @@ const escapes: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads JSON character by character: exact where JSON.parse is not (64-bit integers), and in Go's words where it
- * fails. Some ten times slower than JSON.parse.
+ * Reads JSON character by character: exact where JSON.parse is not (64-bit integers), and in Go's
+ * words where it fails. Some ten times slower than JSON.parse.
  */
 export class JsonReader {
   readonly #text: string;
@@ -215,8 +215,9 @@ function define(object: JsonObject, key: string, value: Json): void {
 const restOfString = /(?:[^"\\]|\\.)*"[ \t\r\n]*(:?)/sy;
 
 /**
- * Whether a field's name is written with an escape. V8's JSON.parse (13.6) may take such a name for another one
- * that it has seen at the same place: after {"a":1,"\\\\":2} it reads {"a":1,"\\n":2} with the field "\\".
+ * Whether a field's name is written with an escape. V8's JSON.parse (13.6) may take such a name for
+ * another one that it has seen at the same place: after {"a":1,"\\\\":2} it reads {"a":1,"\\n":2}
+ * with the field "\\".
  */
 export function hasEscapedKey(text: string): boolean {
   for (let at = text.indexOf('\\'); at >= 0; at = text.indexOf('\\', restOfString.lastIndex)) {
@@ -243,8 +244,8 @@ interface Level {
 }
 
 /**
- * `duplicate field "spec.replicas"` for every field that valid JSON text names twice, in document order,
- * each path once.
+ * `duplicate field "spec.replicas"` for every field that valid JSON text names twice, in document
+ * order, each path once.
  */
 export function duplicateFields(text: string): string[] {
   const found = new Set<string>();

@@ -1,4 +1,7 @@
-/** JSON as kube-apiserver reads and writes it: exact 64-bit integers, duplicate fields seen, depth bounded. */
+/**
+ * JSON as kube-apiserver reads and writes it: exact 64-bit integers, duplicate fields seen, depth
+ * bounded.
+ */
 
 import { duplicateFields, hasEscapedKey, JsonReader, JsonSyntaxError } from './json-syntax.ts';
 import type { Json, JsonObject } from './object.ts';
@@ -8,10 +11,15 @@ import { ApiError } from './status.ts';
 /** Deeper nesting is refused: far above any real object, far below what our recursions bear. */
 export const maxJsonDepth = 1000;
 
-/** Finds number tokens that a double may not hold. May also match inside strings: that only costs time. */
+/**
+ * Finds number tokens that a double may not hold. May also match inside strings: that only costs
+ * time.
+ */
 const wideNumber = /(?:^|[[:,\s])-?(?:\d{16}|\d[\d.]*[eE]\+?\d{3})/;
 
-/** 400: the text is no JSON. `detail` is Go's own message, without kube-apiserver's words around it. */
+/**
+ * 400: the text is no JSON. `detail` is Go's own message, without kube-apiserver's words around it.
+ */
 export class MalformedJsonError extends ApiError {
   readonly detail: string;
 
@@ -32,13 +40,15 @@ export interface ParseJsonOptions {
 
 export interface ParsedJson {
   readonly value: Json;
-  /** `duplicate field "spec.replicas"` …, as strict decoding reports them; empty unless asked for. */
+  /**
+   * `duplicate field "spec.replicas"` …, as strict decoding reports them; empty unless asked for.
+   */
   readonly problems: string[];
 }
 
 /**
- * Parses JSON. Integers of 64 bits that a double cannot hold become bigint; all other numbers are numbers.
- * `__proto__` is an ordinary own field of the result.
+ * Parses JSON. Integers of 64 bits that a double cannot hold become bigint; all other numbers are
+ * numbers. `__proto__` is an ordinary own field of the result.
  * @throws MalformedJsonError (400)
  * @throws ApiError RequestEntityTooLarge (413) above `maxBytes`
  */
@@ -86,7 +96,10 @@ export function summaryOf(body: Buffer | string): string {
   return bytes.length > 30 ? `${shown} ...` : shown;
 }
 
-/** Whether the nesting surely stays within maxJsonDepth: counts brackets, since almost all texts have few. */
+/**
+ * Whether the nesting surely stays within maxJsonDepth: counts brackets, since almost all texts
+ * have few.
+ */
 function shallow(text: string): boolean {
   if (text.length <= maxJsonDepth) return true;
   return brackets(text, '{') + brackets(text, '[') <= maxJsonDepth || depthOf(text) <= maxJsonDepth;
@@ -144,8 +157,8 @@ export function encodeJson(value: unknown): Buffer {
 }
 
 /**
- * An object's canonical bytes: apiVersion, kind, metadata first and no metadata.resourceVersion, so that
- * spliceResourceVersion can add it without parsing. The object itself is not changed.
+ * An object's canonical bytes: apiVersion, kind, metadata first and no metadata.resourceVersion, so
+ * that spliceResourceVersion can add it without parsing. The object itself is not changed.
  */
 export function encodeObject(object: {
   readonly apiVersion?: string;
@@ -164,7 +177,8 @@ const metadataStart = Buffer.from('"metadata":{', 'utf8');
 
 /**
  * Bytes of encodeObject with metadata.resourceVersion put in.
- * The first `"metadata":{` is the object's own: before it stand only two strings, whose quotes are escaped.
+ * The first `"metadata":{` is the object's own: before it stand only two strings, whose quotes are
+ * escaped.
  */
 export function spliceResourceVersion(bytes: Buffer, resourceVersion: string | number): Buffer {
   const found = bytes.indexOf(metadataStart);
@@ -179,7 +193,10 @@ export function spliceResourceVersion(bytes: Buffer, resourceVersion: string | n
   return out;
 }
 
-/** Equality of JSON values: field order is of no matter, 1 and 1n are equal, undefined fields count as absent. */
+/**
+ * Equality of JSON values: field order is of no matter, 1 and 1n are equal, undefined fields count
+ * as absent.
+ */
 export function deepEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
@@ -223,7 +240,9 @@ export function deepClone<T>(value: T): T {
   return copy as T;
 }
 
-/** Sets an own field, also when it is called `__proto__`; use it wherever the name comes from input. */
+/**
+ * Sets an own field, also when it is called `__proto__`; use it wherever the name comes from input.
+ */
 export function setField(object: JsonObject, key: string, value: Json): void {
   if (key !== '__proto__') {
     object[key] = value;

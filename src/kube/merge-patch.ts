@@ -1,4 +1,7 @@
-/** Merge patches (RFC 7386), as kube-apiserver applies them, and the three-way kind that leaves others' fields alone. */
+/**
+ * Merge patches (RFC 7386), as kube-apiserver applies them, and the three-way kind that leaves
+ * others' fields alone.
+ */
 import { deepEqual, goKind, MalformedJsonError, parseJson, setField } from './json.ts';
 import type { Json, JsonObject } from './object.ts';
 import { isObject } from './object.ts';
@@ -32,7 +35,10 @@ export function parsePatchBody(body: Buffer | string): { value: Json; problems: 
   }
 }
 
-/** The target with the patch merged in; neither is changed, and what the patch leaves alone is shared. */
+/**
+ * The target with the patch merged in; neither is changed, and what the patch leaves alone is
+ * shared.
+ */
 export function applyMergePatch(target: JsonObject, patch: JsonObject): JsonObject {
   const merged: JsonObject = { ...target };
   for (const key of Object.keys(patch)) {
@@ -48,7 +54,10 @@ export function applyMergePatch(target: JsonObject, patch: JsonObject): JsonObje
   return merged;
 }
 
-/** A value as a patch adds it: null fields of objects go, in lists too (nulls that are list items stay). */
+/**
+ * A value as a patch adds it: null fields of objects go, in lists too (nulls that are list items
+ * stay).
+ */
 function withoutNulls(value: Json): Json {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isObject(value)) return value;
@@ -59,8 +68,8 @@ function withoutNulls(value: Json): Json {
 }
 
 /**
- * The merge patch from `original` to `modified`, or undefined when they are equal. A null field counts as absent:
- * a merge patch cannot set one.
+ * The merge patch from `original` to `modified`, or undefined when they are equal. A null field
+ * counts as absent: a merge patch cannot set one.
  */
 export function createMergePatch(
   original: JsonObject,
@@ -105,9 +114,10 @@ function orUndefined(patch: JsonObject): JsonObject | undefined {
 }
 
 /**
- * The merge patch that makes `live` carry `desired`: what `lastWritten` had and `desired` has no more is deleted,
- * what others added to `live` stays, lists are replaced whole. Undefined when there is nothing to do.
- * An object that we emptied is deleted only when nobody else put something in it.
+ * The merge patch that makes `live` carry `desired`: what `lastWritten` had and `desired` has no
+ * more is deleted, what others added to `live` stays, lists are replaced whole. Undefined when
+ * there is nothing to do. An object that we emptied is deleted only when nobody else put something
+ * in it.
  */
 export function threeWayMergePatch(
   lastWritten: JsonObject,
@@ -133,7 +143,10 @@ export function threeWayMergePatch(
   return orUndefined(patch);
 }
 
-/** What takes `written` out of `live`: null for all of it, a patch for our part, undefined for nothing. */
+/**
+ * What takes `written` out of `live`: null for all of it, a patch for our part, undefined for
+ * nothing.
+ */
 function removalOf(written: Json, live: Json): JsonObject | null | undefined {
   if (!isObject(written) || !isObject(live)) return null;
   const patch: JsonObject = {};

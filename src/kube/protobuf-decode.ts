@@ -160,7 +160,10 @@ function readEntry(
   setField(map, key, value ?? zeroInMap(field.type));
 }
 
-/** Go makes a map's lists of strings (ExtraValue) before it reads them, so that they are empty, not null. */
+/**
+ * Go makes a map's lists of strings (ExtraValue) before it reads them, so that they are empty, not
+ * null.
+ */
 function zeroInMap(type: ScalarType | MessageType): Json {
   return typeof type !== 'string' && type.special === 'Strings' ? [] : zeroOf(type);
 }
@@ -261,7 +264,10 @@ function decodeSpecial(
   }
 }
 
-/** Reads a small message whose fields have these types, by number: s string, i integer, r bytes as they are. */
+/**
+ * Reads a small message whose fields have these types, by number: s string, i integer, r bytes as
+ * they are.
+ */
 function readPlain(
   name: string,
   types: string,

@@ -1,4 +1,7 @@
-/** The field table of Kubernetes' protobuf messages, recorded from the Go types by scripts/record/protobuf. */
+/**
+ * The field table of Kubernetes' protobuf messages, recorded from the Go types by
+ * scripts/record/protobuf.
+ */
 import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 
@@ -22,7 +25,9 @@ export interface MessageField {
   /** Name in JSON; '' for an inline field. */
   readonly name: string;
   readonly type: ScalarType | MessageType;
-  /** A Go pointer: absent and zero are two things. All others are always on the wire, zero or not. */
+  /**
+   * A Go pointer: absent and zero are two things. All others are always on the wire, zero or not.
+   */
   readonly pointer: boolean;
   /** Go leaves the zero value out of JSON. */
   readonly omitEmpty: boolean;

@@ -1,4 +1,7 @@
-/** Kubernetes objects in protobuf: request bodies in, responses out, by the table that Go's types were recorded in. */
+/**
+ * Kubernetes objects in protobuf: request bodies in, responses out, by the table that Go's types
+ * were recorded in.
+ */
 import { summaryOf } from './json.ts';
 import type { Json, JsonObject } from './object.ts';
 import { isObject } from './object.ts';
@@ -46,7 +49,8 @@ function messageFor(apiVersion: string, kind: string): MessageType | undefined {
   const { kinds } = protobufTable();
   const found = kinds.get(apiVersion)?.get(kind);
   if (found !== undefined) return found;
-  // DeleteOptions and their like are registered in every group, also in those that the table does not know.
+  // DeleteOptions and their like are registered in every group, also in those that the table does
+  // not know.
   return optionKinds.has(kind) ? kinds.get('v1')?.get(kind) : undefined;
 }
 
@@ -61,8 +65,8 @@ const optionKinds: ReadonlySet<string> = new Set([
 
 /**
  * A request body as the object that the same request in JSON would have carried.
- * @throws ApiError 400 for bytes that are no such message; 413 above `maxBytes`; 415 for a kind or a field that the
- * table does not know, so that a newer client's data is never lost in silence
+ * @throws ApiError 400 for bytes that are no such message; 413 above `maxBytes`; 415 for a kind or
+ * a field that the table does not know, so that a newer client's data is never lost in silence
  */
 export function decodeProtobuf(bytes: Buffer, options: DecodeProtobufOptions = {}): JsonObject {
   if (options.maxBytes !== undefined && bytes.length > options.maxBytes)
@@ -164,7 +168,9 @@ function unknownField(what: string): ApiError {
 }
 
 export interface EncodeProtobufOptions {
-  /** 'drop': leave out fields that the message has no place for, as an older kube-apiserver does. */
+  /**
+   * 'drop': leave out fields that the message has no place for, as an older kube-apiserver does.
+   */
   readonly unknown?: 'refuse' | 'drop';
 }
 

@@ -1,9 +1,14 @@
-/** Amounts such as 100m, 1.5Gi and 1e3: parsed, compared and added exactly, written in Kubernetes' canonical form. */
+/**
+ * Amounts such as 100m, 1.5Gi and 1e3: parsed, compared and added exactly, written in Kubernetes'
+ * canonical form.
+ */
 
 /** What the text was written in, and so what the sum is written in: 12Mi, 12M or 12e6. */
 export type QuantityFormat = 'BinarySI' | 'DecimalSI' | 'DecimalExponent';
 
-/** mantissa × 10^exponent; the exponent is -9 at least: smaller parts are rounded away from zero. */
+/**
+ * mantissa × 10^exponent; the exponent is -9 at least: smaller parts are rounded away from zero.
+ */
 export interface Quantity {
   readonly mantissa: bigint;
   readonly exponent: number;
@@ -22,7 +27,10 @@ const binarySuffixes = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'] as const;
 const nano = -9;
 /** The largest amount in binary format, as in Kubernetes. */
 const binaryCap = 2n ** 63n - 1n;
-/** Larger exponents (1e1001) are refused here: Kubernetes takes them, at the price of gigantic numbers. */
+/**
+ * Larger exponents (1e1001) are refused here: Kubernetes takes them, at the price of gigantic
+ * numbers.
+ */
 const maxExponent = 1000;
 /** Longer texts are refused: exact arithmetic on them is not free. */
 const maxLength = 1000;

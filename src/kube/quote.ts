@@ -1,4 +1,6 @@
-/** Strings quoted as Go's %q and strconv.Quote write them, for messages in kube-apiserver's words. */
+/**
+ * Strings quoted as Go's %q and strconv.Quote write them, for messages in kube-apiserver's words.
+ */
 
 const plain = /^[ !#-[\]-~]*$/;
 const short: Readonly<Record<string, string>> = {

@@ -73,7 +73,8 @@ describe('label selectors', () => {
         );
         continue;
       }
-      // Kubernetes keeps `a==b` and `a in (b)` as they were written; to us they are one requirement.
+      // Kubernetes keeps `a==b` and `a in (b)` as they were written; to us they are one
+      // requirement.
       const parsed = parseLabelSelector(text);
       assert.deepEqual(parsed, parseLabelSelector(result ?? ''), text);
     }

@@ -26,7 +26,8 @@ export const selectsAll: LabelSelector = [];
 export const selectsNothing: LabelSelector = [{ key: '', operator: 'In', values: [] }];
 
 /**
- * Parses the labelSelector of a request: `a=b,c!=d,e in (f,g),!h,i>1`. Requirements are sorted by key.
+ * Parses the labelSelector of a request: `a=b,c!=d,e in (f,g),!h,i>1`. Requirements are sorted by
+ * key.
  * @throws ApiError (400) in kube-apiserver's words
  */
 export function parseLabelSelector(text: string): LabelSelector {
@@ -37,8 +38,8 @@ export function parseLabelSelector(text: string): LabelSelector {
 const operatorNames: ReadonlySet<string> = new Set(['In', 'NotIn', 'Exists', 'DoesNotExist']);
 
 /**
- * The requirements of a LabelSelector object ({matchLabels, matchExpressions}); of null or undefined: nothing
- * is selected; of {}: everything.
+ * The requirements of a LabelSelector object ({matchLabels, matchExpressions}); of null or
+ * undefined: nothing is selected; of {}: everything.
  * @throws ApiError (400) for operators, keys and values that Kubernetes refuses
  */
 export function labelSelectorFrom(selector: unknown): LabelSelector {
@@ -105,7 +106,9 @@ export function requiredLabel(selector: LabelSelector, key: string): string | un
   return found?.operator === 'In' && found.values.length === 1 ? found.values[0] : undefined;
 }
 
-/** The text of a selector, for a labelSelector parameter; parsing it gives the same requirements. */
+/**
+ * The text of a selector, for a labelSelector parameter; parsing it gives the same requirements.
+ */
 export function formatLabelSelector(selector: LabelSelector): string {
   return selector.map(formatRequirement).join(',');
 }
@@ -132,8 +135,8 @@ function sorted(values: readonly string[]): string {
 }
 
 /**
- * Parses the fieldSelector of a request: `metadata.name=a,status.phase!=Running`, with `\` before `,`, `=`, `\`
- * in values. Whether the type has such a field is for the caller to say.
+ * Parses the fieldSelector of a request: `metadata.name=a,status.phase!=Running`, with `\` before
+ * `,`, `=`, `\` in values. Whether the type has such a field is for the caller to say.
  * @throws ApiError (400) in kube-apiserver's words
  */
 export function parseFieldSelector(text: string): FieldSelector {
@@ -170,7 +173,10 @@ function unescapeFieldValue(value: string): string {
   return out;
 }
 
-/** Whether an object satisfies every requirement; `getField` gives a field's text, undefined counts as ''. */
+/**
+ * Whether an object satisfies every requirement; `getField` gives a field's text, undefined counts
+ * as ''.
+ */
 export function matchFields(
   selector: FieldSelector,
   getField: (field: string) => string | undefined,
@@ -180,7 +186,9 @@ export function matchFields(
   );
 }
 
-/** The one value that the selector demands of a field (metadata.name, for a watch of one object). */
+/**
+ * The one value that the selector demands of a field (metadata.name, for a watch of one object).
+ */
 export function requiredField(selector: FieldSelector, field: string): string | undefined {
   return selector.find((one) => one.field === field && one.operator === '=')?.value;
 }

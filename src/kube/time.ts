@@ -4,7 +4,10 @@ import type { Clock } from '../base/clock.ts';
 const pattern =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:[.,](\d+))?(?:[Zz]|([+-])(\d{2}):(\d{2}))$/;
 
-/** A moment with microseconds, which a double of milliseconds since the epoch could not hold for ever. */
+/**
+ * A moment with microseconds, which a double of milliseconds since the epoch could not hold for
+ * ever.
+ */
 export interface Moment {
   /** Whole seconds since the Unix epoch. */
   readonly seconds: number;
@@ -46,7 +49,10 @@ export function formatMicroMoment({ seconds, micros }: Moment): string {
   return `${iso.slice(0, -5)}.${String(micros).padStart(6, '0')}Z`;
 }
 
-/** A time in RFC 3339 with any offset and any number of decimals (cut to microseconds), or undefined. */
+/**
+ * A time in RFC 3339 with any offset and any number of decimals (cut to microseconds), or
+ * undefined.
+ */
 export function parseMoment(text: string): Moment | undefined {
   const match = pattern.exec(text);
   if (match === null) return undefined;
@@ -63,7 +69,9 @@ export function parseMoment(text: string): Moment | undefined {
   return { seconds, micros: Number(fraction.slice(0, 6).padEnd(6, '0')) };
 }
 
-/** Milliseconds since the epoch of a time in RFC 3339 (microseconds as a fraction), or undefined. */
+/**
+ * Milliseconds since the epoch of a time in RFC 3339 (microseconds as a fraction), or undefined.
+ */
 export function parseTime(text: string): number | undefined {
   const moment = parseMoment(text);
   return moment === undefined ? undefined : moment.seconds * 1000 + moment.micros / 1000;

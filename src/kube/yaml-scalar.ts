@@ -1,4 +1,7 @@
-/** What Go's YAML library makes of a scalar: YAML 1.1 with its own exceptions (yes is true, 12:30:45 is text). */
+/**
+ * What Go's YAML library makes of a scalar: YAML 1.1 with its own exceptions (yes is true, 12:30:45
+ * is text).
+ */
 import type { Json } from './object.ts';
 
 const words = new Map<string, Json>();
@@ -21,7 +24,10 @@ const integer = /^([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[
 const maxUint64 = 2n ** 64n;
 const minInt64 = -(2n ** 63n);
 
-/** A plain scalar's value: null, boolean, number, bigint, or the text itself. NaN and infinities are numbers here. */
+/**
+ * A plain scalar's value: null, boolean, number, bigint, or the text itself. NaN and infinities are
+ * numbers here.
+ */
 export function resolvePlain(text: string): Json {
   const word = words.get(text);
   if (word !== undefined) return word;
@@ -33,7 +39,9 @@ export function resolvePlain(text: string): Json {
   return float.test(plain) ? (finite(plain) ?? text) : text;
 }
 
-/** In decimal, 0x, 0b, 0o or a leading 0 (octal); undefined when it is none or does not fit 64 bits. */
+/**
+ * In decimal, 0x, 0b, 0o or a leading 0 (octal); undefined when it is none or does not fit 64 bits.
+ */
 function resolveInteger(text: string): number | bigint | undefined {
   const match = integer.exec(text);
   if (match === null) return undefined;

@@ -19,8 +19,8 @@ import { ApiError, badRequest } from './status.ts';
 import { resolvePlain, resolveTagged, YamlTagError } from './yaml-scalar.ts';
 
 /**
- * Longest text that is read as YAML, bytes: reading it is a hundred times slower than JSON and holds up everybody
- * else meanwhile. JSON under a YAML media type has no such limit.
+ * Longest text that is read as YAML, bytes: reading it is a hundred times slower than JSON and
+ * holds up everybody else meanwhile. JSON under a YAML media type has no such limit.
  */
 export const maxYamlBytes = 512 * 1024;
 
@@ -28,8 +28,8 @@ export const maxYamlBytes = 512 * 1024;
 class YamlError extends Error {}
 
 /**
- * Parses the first document of a YAML text. JSON is tried first: clients send it under YAML's media types.
- * `problems` names duplicate keys as Go's strict decoder does, all in one line-broken text.
+ * Parses the first document of a YAML text. JSON is tried first: clients send it under YAML's media
+ * types. `problems` names duplicate keys as Go's strict decoder does, all in one line-broken text.
  * @throws ApiError 400 for malformed YAML, 413 when it is too long
  */
 export function parseYaml(input: Buffer | string, options: ParseJsonOptions = {}): ParsedJson {
@@ -74,7 +74,10 @@ function detailOf(error: unknown): string | undefined {
   return undefined;
 }
 
-/** One text being turned into a value; counts what aliases add, so that a short text cannot become a huge value. */
+/**
+ * One text being turned into a value; counts what aliases add, so that a short text cannot become a
+ * huge value.
+ */
 class Reading {
   readonly #lines = new LineCounter();
   readonly #document: ReturnType<typeof parseDocument>;
@@ -262,7 +265,9 @@ function finiteJson(value: Json): Json {
   return value;
 }
 
-/** A value as kubectl prints it with -o yaml: keys sorted, lists not indented, long text as blocks. */
+/**
+ * A value as kubectl prints it with -o yaml: keys sorted, lists not indented, long text as blocks.
+ */
 export function stringifyYaml(value: unknown): string {
   const document = new Document(value, {
     // YAML 1.1's own schema would write `<<` bare; what 1.1 reads otherwise is quoted below.

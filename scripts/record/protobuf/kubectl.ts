@@ -1,6 +1,6 @@
 /**
- * Records what kubectl really sends in protobuf: every `create` command once against a server that only listens, and
- * once as a client-side dry run that prints the same object in JSON.
+ * Records what kubectl really sends in protobuf: every `create` command once against a server that
+ * only listens, and once as a client-side dry run that prints the same object in JSON.
  *
  *   node scripts/record/protobuf/kubectl.ts PATH-OF-KUBECTL > scripts/record/protobuf/kubectl.json
  */
@@ -116,6 +116,8 @@ const discovery: Readonly<Record<string, unknown>> = {
   },
 };
 
-const [kubectl] = process.argv.slice(2);
-if (kubectl === undefined) throw new Error('say where kubectl is');
-await main(kubectl);
+if (import.meta.main) {
+  const [kubectl] = process.argv.slice(2);
+  if (kubectl === undefined) throw new Error('say where kubectl is');
+  await main(kubectl);
+}
