@@ -225,6 +225,13 @@ export function respondStatus(status: Omit<Status, 'code'>, form: Negotiated): A
   return { status: 200, headers, body: Buffer.from(text) };
 }
 
+/** Empty names and groups are left out of details, as kube-apiserver leaves them out. */
+export function wireStatus<T extends Omit<Status, 'code'>>(status: T): T {
+  if (status.details === undefined) return status;
+  const kept = Object.entries(status.details).filter(([, value]) => value !== '');
+  return { ...status, details: Object.fromEntries(kept) };
+}
+
 /** A failure as its Status, in JSON when the client accepts nothing that we have. */
 export function respondError(
   status: Status,
@@ -233,7 +240,8 @@ export function respondError(
   const form = negotiateAccept(headers.accept, { conversions: false, stream: false });
   const retryAfter = status.details?.retryAfterSeconds;
   const yaml = form?.encoding === 'yaml';
-  const text = yaml ? stringifyYaml(status) : stringifyJson(status);
+  const wire = wireStatus(status);
+  const text = yaml ? stringifyYaml(wire) : stringifyJson(wire);
   return {
     status: status.code,
     headers: {

@@ -11,7 +11,7 @@ import { type Call, kindOf } from './handlers/call.ts';
 import type { TimedWatch } from './handlers/query.ts';
 import { joinPieces } from './json-bytes.ts';
 import type { Negotiated } from './negotiate.ts';
-import { includeObjectOf, partial, tableParts } from './respond.ts';
+import { includeObjectOf, partial, tableParts, wireStatus } from './respond.ts';
 import type { ApiResponse } from './types.ts';
 
 /** Without ?timeoutSeconds a watch lasts this long, and up to twice as long. */
@@ -180,7 +180,7 @@ class Frames {
   }
 
   error(status: Status): Buffer {
-    return Buffer.from(`{"type":"ERROR","object":${stringifyJson(status)}}\n`);
+    return Buffer.from(`{"type":"ERROR","object":${stringifyJson(wireStatus(status))}}\n`);
   }
 
   /** Undefined when bookmarks are not wanted, or one went out since the last tick. */
