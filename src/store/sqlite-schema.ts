@@ -173,10 +173,7 @@ function one<Row>(db: DatabaseSync, sql: string): Row {
   return db.prepare(sql).get() as unknown as Row;
 }
 
-/**
- * Room for three values of 2 KiB in a page; larger pages made single commits slower than they
- * helped groups.
- */
+/** Holds three values of 2 KiB; of 4, 8 and 16 KiB the fastest at 1, 16 and 64 commits at once. */
 const pageBytes = 8192;
 
 /** SQLite's result codes: https://www.sqlite.org/rescode.html */

@@ -17,40 +17,46 @@ import { killedWriter } from './killed.ts';
 /** 1000 for a long run: STORE_KILLS=1000 node --test test/durability/kill.sqlite.test.ts */
 const rounds = Number(process.env['STORE_KILLS'] ?? 10);
 
-it('keeps every other process out of the folder until it is killed', async () => {
+async function inFolder(work: (dataDir: string) => Promise<void>): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'ubernetes-kill-'));
-  let refused: Promise<unknown> | undefined;
-  await killedWriter({
-    dataDir,
-    afterCommits: 2000,
-    onOutput: () => {
-      refused ??= openSqliteStore({ dataDir, clock: new WallClock() }).catch((error) => error);
-    },
-  });
-  const error = await refused;
-  assert.ok(error instanceof UserError, String(error));
-  assert.match(error.message, /in use by another process/);
-  await openSqliteStore({ dataDir, clock: new WallClock() }).then((store) => store.close());
-  await rm(dataDir, { recursive: true });
-});
-
-it(`loses nothing acknowledged in ${rounds} kills with ${writers} writes in flight`, async () => {
-  const dataDir = await mkdtemp(join(tmpdir(), 'ubernetes-kill-'));
-  const random = new SystemRandom();
-  let before: number[] = [];
-  let acknowledged = 0;
-  for (let round = 0; round < rounds; round++) {
-    const early = round % 5 === 4 ? { afterMs: integer(random, 200) } : {};
-    const afterCommits = 1 + integer(random, 800);
-    const killed = await killedWriter({ dataDir, afterCommits, ...early });
-    acknowledged += killed.acknowledged.length;
-    const store = await openSqliteStore({ dataDir, clock: new WallClock() });
-    assert.deepEqual(await violations(store, killed.acknowledged, before), [], `round ${round}`);
-    before = await Promise.all(
-      Array.from({ length: writers }, async (_, writer) => (await stateOf(store, writer)).number),
-    );
-    await store.close();
+  try {
+    await work(dataDir);
+  } finally {
+    await rm(dataDir, { recursive: true });
   }
-  assert.ok(acknowledged >= rounds, `only ${acknowledged} commits were acknowledged`);
-  await rm(dataDir, { recursive: true });
-});
+}
+
+it('keeps every other process out of the folder until it is killed', () =>
+  inFolder(async (dataDir) => {
+    let refused: Promise<unknown> | undefined;
+    await killedWriter({
+      dataDir,
+      afterCommits: 2000,
+      onOutput: () => {
+        refused ??= openSqliteStore({ dataDir, clock: new WallClock() }).catch((error) => error);
+      },
+    });
+    const error = await refused;
+    assert.ok(error instanceof UserError, String(error));
+    assert.match(error.message, /in use by another process/);
+    await openSqliteStore({ dataDir, clock: new WallClock() }).then((store) => store.close());
+  }));
+
+it(`loses nothing acknowledged in ${rounds} kills with ${writers} writes in flight`, () =>
+  inFolder(async (dataDir) => {
+    const random = new SystemRandom();
+    let before: number[] = [];
+    let acknowledged = 0;
+    for (let round = 0; round < rounds; round++) {
+      const early = round % 5 === 4 ? { afterMs: integer(random, 200) } : {};
+      const afterCommits = 1 + integer(random, 800);
+      const killed = await killedWriter({ dataDir, afterCommits, ...early });
+      acknowledged += killed.acknowledged.length;
+      const store = await openSqliteStore({ dataDir, clock: new WallClock() });
+      assert.deepEqual(await violations(store, killed.acknowledged, before), [], `round ${round}`);
+      const states = Array.from({ length: writers }, (_, writer) => stateOf(store, writer));
+      before = (await Promise.all(states)).map(({ number }) => number);
+      await store.close();
+    }
+    assert.ok(acknowledged >= rounds, `only ${acknowledged} commits were acknowledged`);
+  }));

@@ -23,6 +23,9 @@ export interface Killed {
 
 const program = fileURLToPath(new URL('./writer.ts', import.meta.url));
 
+/** A process that has not written so much by then hangs, milliseconds. */
+const givenUpMs = 30_000;
+
 /** Runs the writing process until it is killed (-9), and tells what it had acknowledged. */
 export async function killedWriter(options: KillOptions): Promise<Killed> {
   const { dataDir, afterCommits, afterMs, unsafe, env, onOutput } = options;
@@ -43,10 +46,11 @@ export async function killedWriter(options: KillOptions): Promise<Killed> {
     onOutput?.(output);
     if (lines > afterCommits) child.kill('SIGKILL');
   });
-  const late = afterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), afterMs);
+  const late = setTimeout(() => child.kill('SIGKILL'), afterMs ?? givenUpMs);
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
   clearTimeout(late);
   if (signal !== 'SIGKILL')
     throw new Error(`the writing process ended itself (${code}): ${errors}`);
+  if (afterMs === undefined && lines <= afterCommits) throw new Error(`too slow: ${errors}`);
   return { acknowledged: parseAcknowledged(output), output };
 }
