@@ -103,7 +103,7 @@ describe('JSON patches', () => {
       message('[{"op":1}]'),
       /cannot unmarshal number into Go struct field .*op of type string/,
     );
-    assert.equal(message('[{'), 'error decoding patch: unexpected end of JSON input');
+    assert.equal(message('[{'), 'invalid JSON patch');
   });
 
   it('name duplicate and unknown fields for strict validation', () => {

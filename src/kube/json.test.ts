@@ -127,6 +127,13 @@ describe('parseJson', () => {
         return true;
       },
     );
+    assert.throws(() => parseJson('[1]', { kind: 'Deployment' }), {
+      message:
+        "the object provided is unrecognized (must be of type Deployment): couldn't get version/kind; " +
+        'json parse error: json: cannot unmarshal array into Go value of type struct { APIVersion string ' +
+        '"json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" } (5b315d)',
+    });
+    assert.deepEqual(parseJson('null', { kind: 'Deployment' }).value, {});
     assert.throws(
       () => parseJson('[]', { maxBytes: 1 }),
       (error) => isApiError(error, 'RequestEntityTooLarge'),

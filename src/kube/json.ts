@@ -32,7 +32,7 @@ export class MalformedJsonError extends ApiError {
 export interface ParseJsonOptions {
   /** 'report': list fields that are named twice in `problems` (the last one wins in any case). */
   readonly duplicates?: 'report';
-  /** The kind that the body should hold, for the message of a refusal. */
+  /** The kind that the body should hold: anything but an object is refused, and it is named. */
   readonly kind?: string;
   /** Longest text to read, bytes (UTF-16 units for a string); absent: no limit here. */
   readonly maxBytes?: number;
@@ -59,8 +59,21 @@ export function parseJson(input: Buffer | string, options: ParseJsonOptions = {}
       `Request entity too large: limit is ${options.maxBytes}`,
     );
   const text = typeof input === 'string' ? input : input.toString('utf8');
-  const value = parseText(text, options);
+  const value = asObject(parseText(text, options), text, options);
   return { value, problems: options.duplicates === 'report' ? duplicateFields(text) : [] };
+}
+
+/**
+ * Where a kind is expected, only an object will do; null counts as an empty one, as in Go. For JSON
+ * that came as YAML `body` is the YAML.
+ */
+export function asObject(value: Json, body: Buffer | string, options: ParseJsonOptions): Json {
+  if (options.kind === undefined || isObject(value)) return value;
+  if (value === null) return {};
+  const head =
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
+  const detail = `json: cannot unmarshal ${goKind(value)} into Go value of type ${head}`;
+  throw malformed(detail, body, options);
 }
 
 function parseText(text: string, options: ParseJsonOptions): Json {
@@ -78,7 +91,11 @@ function parseText(text: string, options: ParseJsonOptions): Json {
   }
 }
 
-function malformed(detail: string, text: string, options: ParseJsonOptions): MalformedJsonError {
+function malformed(
+  detail: string,
+  text: Buffer | string,
+  options: ParseJsonOptions,
+): MalformedJsonError {
   const message =
     options.kind === undefined
       ? detail
@@ -201,8 +218,8 @@ export function deepEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) {
     const numeric = typeof a === 'bigint' || typeof b === 'bigint';
-    // biome-ignore lint/suspicious/noDoubleEquals: compares a bigint with a number by value
-    return numeric && isNumeric(a) && isNumeric(b) && a == b;
+    // As they are written: a large double and the integer that its text is read back as are equal.
+    return numeric && isNumeric(a) && isNumeric(b) && String(a) === String(b);
   }
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false;

@@ -90,7 +90,7 @@ describe('merge patches', () => {
       message('[]'),
       'error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}',
     );
-    assert.equal(message('{'), 'error decoding patch: unexpected end of JSON input');
+    assert.equal(message('{'), 'invalid JSON patch');
     assert.deepEqual(parseMergePatch('{"a":1,"a":2}').problems, ['duplicate field "a"']);
   });
 });

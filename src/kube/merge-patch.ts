@@ -24,14 +24,12 @@ export function parseMergePatch(body: Buffer | string): ParsedMergePatch {
   return { patch: value, problems };
 }
 
-/** The JSON of a patch body. @throws ApiError (400) `error decoding patch: …` */
+/** The JSON of a patch body. @throws ApiError (400) `invalid JSON patch` */
 export function parsePatchBody(body: Buffer | string): { value: Json; problems: string[] } {
   try {
     return parseJson(body, { duplicates: 'report' });
   } catch (error) {
-    if (error instanceof MalformedJsonError)
-      throw badRequest(`error decoding patch: ${error.detail}`);
-    throw error;
+    throw error instanceof MalformedJsonError ? badRequest('invalid JSON patch') : error;
   }
 }
 

@@ -12,7 +12,14 @@ import {
   visit,
 } from 'yaml';
 import type { ParsedJson, ParseJsonOptions } from './json.ts';
-import { MalformedJsonError, maxJsonDepth, parseJson, setField, summaryOf } from './json.ts';
+import {
+  asObject,
+  MalformedJsonError,
+  maxJsonDepth,
+  parseJson,
+  setField,
+  summaryOf,
+} from './json.ts';
 import type { Json, JsonObject } from './object.ts';
 import { quoteGo } from './quote.ts';
 import { ApiError, badRequest } from './status.ts';
@@ -37,6 +44,7 @@ export function parseYaml(input: Buffer | string, options: ParseJsonOptions = {}
     try {
       return parseJson(input, options);
     } catch (error) {
+      // What JSON refuses may still be YAML (a flow map); a list is no object in either.
       if (!(error instanceof MalformedJsonError)) throw error;
     }
   }
@@ -49,7 +57,7 @@ export function parseYaml(input: Buffer | string, options: ParseJsonOptions = {}
   const text = typeof input === 'string' ? input : input.toString('utf8');
   try {
     const reading = new Reading(text);
-    const value = reading.document();
+    const value = asObject(reading.document(), input, options);
     return { value, problems: options.duplicates === 'report' ? reading.problems() : [] };
   } catch (error) {
     const why = detailOf(error);
