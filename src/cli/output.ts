@@ -63,7 +63,8 @@ function explain(error: unknown): { message: string; hint: string } {
       401: 'the credential in this kubeconfig is not known to the federation, or has expired',
       403: 'ask an administrator of the federation for the right, or use another kubeconfig',
     };
-    return { message: error.message, hint: hints[error.code] ?? '' };
+    const fallback = 'is the server in this kubeconfig a federation? see its log for more';
+    return { message: error.message, hint: hints[error.code] ?? fallback };
   }
   if (error instanceof TransportError) {
     return {
