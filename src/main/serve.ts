@@ -11,6 +11,7 @@ import type { Logger } from '../base/log.ts';
 import { type Random, uuid } from '../base/random.ts';
 import { writeKubeconfig } from '../client/kubeconfig.ts';
 import { type OpenTransport, tlsTransports } from '../members/connection.ts';
+import { Compaction } from '../store/compaction.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { Accounts } from './accounts.ts';
 import { type Federation, startFederation } from './federation.ts';
@@ -43,6 +44,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   const tokenFile =
     tokenAuthFile === undefined ? undefined : new TokenFile(tokenAuthFile, clock, log);
   const store = await openSqliteStore({ dataDir, clock, random });
+  const compaction = new Compaction({ store, clock, logger: log });
   try {
     const hosts = [...new Set([advertise, 'localhost', '127.0.0.1', '::1', hostname()])];
     const pki = await loadPki({ directory: join(dataDir, 'pki'), hosts, clock, random });
@@ -77,10 +79,12 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
         await server.stop(drainMs);
         await Promise.all([accounts.stop(), recovery.stop()]);
         await federation.stop();
+        compaction.stop();
         await store.close();
       },
     };
   } catch (error) {
+    compaction.stop();
     await store.close();
     throw error;
   }
