@@ -1,62 +1,104 @@
 /** Fills in what a client left out: defaults that the schema declares, and recorded ones of native kinds. */
 import { setField } from './json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
-import { recordedDefaults } from './recorded-defaults.ts';
+import { rulesOf, ruleValue } from './recorded-defaults.ts';
 import type { SchemaNode, TypeSchema } from './schema.ts';
 import { fieldOf } from './typed.ts';
 
 /**
  * Returns the object itself when nothing is missing, else a copy that shares what did not change.
- * Declared defaults are applied below objects that are there, and below those that a default brought in.
+ * Defaults are applied below objects that are there, and below those that a default brought in.
  */
 export function applyDefaults(schema: TypeSchema, object: KubeObject): KubeObject {
-  const declared = fill(schema.root, object as unknown as Json);
-  return recordedDefaults(schema, declared as unknown as KubeObject);
+  const filled = new Filler(schema).value(schema.root, object as unknown as Json);
+  return filled as unknown as KubeObject;
 }
 
-function fill(node: SchemaNode, value: Json): Json {
-  if (Array.isArray(value)) return fillItems(node, value);
-  return isObject(value) ? fillFields(node, value) : value;
-}
+class Filler {
+  readonly #kind: string;
+  readonly #native: boolean;
 
-function fillFields(node: SchemaNode, object: JsonObject): JsonObject {
-  const map = node.shape.map;
-  if (map === undefined || !hasDefaults(node)) return object;
-  let out: JsonObject | undefined;
-  const set = (name: string, value: Json): void => {
-    out ??= { ...object };
-    setField(out, name, value);
-  };
-  for (const [name, type] of map.fields) {
-    const value = fieldOf(object, name);
-    if (value === undefined || (value === null && !type.nullable)) {
-      if (type.default !== undefined) set(name, fill(type, type.default));
-    } else if (typeof value === 'object') {
-      const filled = fill(type, value);
-      if (filled !== value) set(name, filled);
-    }
+  constructor(schema: TypeSchema) {
+    this.#kind = schema.kind;
+    this.#native = schema.native;
   }
-  if (map.element !== undefined && hasDefaults(map.element))
-    for (const name of Object.keys(object)) {
-      if (map.fields.has(name)) continue;
-      const value = fieldOf(object, name);
-      const filled = value === undefined ? value : fill(map.element, value);
-      if (filled !== undefined && filled !== value) set(name, filled);
+
+  value(node: SchemaNode, value: Json): Json {
+    if (!hasDefaults(node)) return value;
+    if (Array.isArray(value)) return this.#items(node, value);
+    return isObject(value) ? this.#fields(node, value) : value;
+  }
+
+  #fields(node: SchemaNode, object: JsonObject): JsonObject {
+    const map = node.shape.map;
+    if (map === undefined) return object;
+    const out = this.#missing(node, object);
+    let next = out;
+    for (const name of Object.keys(out)) {
+      const value = out[name]!;
+      if (typeof value !== 'object' || value === null) continue;
+      const type = map.fields.get(name) ?? map.element;
+      if (type === undefined) continue;
+      const filled = this.value(type, value);
+      if (filled === value) continue;
+      if (next === object) next = { ...object };
+      setField(next, name, filled);
     }
-  return out ?? object;
+    return next;
+  }
+
+  /** Only what is missing in this object itself. */
+  #missing(node: SchemaNode, object: JsonObject): JsonObject {
+    let out = object;
+    const set = (name: string, value: Json): void => {
+      if (out === object) out = { ...object };
+      setField(out, name, value);
+    };
+    const declared = (zero: boolean): void => {
+      for (const [name, type] of declaredDefaults(node)) {
+        if (isZero(type.default!) !== zero) continue;
+        const value = fieldOf(out, name);
+        if (value === undefined || (value === null && !type.nullable)) set(name, type.default!);
+      }
+    };
+    declared(false);
+    if (this.#native)
+      for (const rule of rulesOf(node.shape.definition)) {
+        const value = ruleValue(rule, { object: out, sent: object, kind: this.#kind });
+        if (value !== undefined) set(rule.field, value);
+      }
+    // A declared zero of a native kind only says that Go writes it: a recorded default goes first.
+    declared(true);
+    return out;
+  }
+
+  #items(node: SchemaNode, items: Json[]): Json {
+    const element = node.shape.list?.element;
+    if (element === undefined || !hasDefaults(element)) return items;
+    let out: Json[] | undefined;
+    for (let i = 0; i < items.length; i++) {
+      const filled = this.value(element, items[i]!);
+      if (filled === items[i]) continue;
+      out ??= [...items];
+      out[i] = filled;
+    }
+    return out ?? items;
+  }
 }
 
-function fillItems(node: SchemaNode, items: Json[]): Json {
-  const element = node.shape.list?.element;
-  if (element === undefined || !hasDefaults(element)) return items;
-  let out: Json[] | undefined;
-  for (let i = 0; i < items.length; i++) {
-    const filled = fill(element, items[i]!);
-    if (filled === items[i]) continue;
-    out ??= [...items];
-    out[i] = filled;
-  }
-  return out ?? items;
+function isZero(value: Json): boolean {
+  return value === '' || value === 0 || value === false;
+}
+
+const declared = new WeakMap<object, readonly [string, SchemaNode][]>();
+
+/** The fields of a shape that declare a default, found once. */
+function declaredDefaults({ shape }: SchemaNode): readonly [string, SchemaNode][] {
+  const known = declared.get(shape);
+  if (known !== undefined) return known;
+  const fields = [...(shape.map?.fields ?? [])].filter(([, type]) => type.default !== undefined);
+  declared.set(shape, fields);
+  return fields;
 }
 
 /** Whether anything at or below a node has a default; most of a schema has none and need not be walked. */
@@ -67,6 +109,7 @@ function hasDefaults(node: SchemaNode): boolean {
   const answer = known.get(shape);
   if (answer !== undefined) return answer;
   known.set(shape, true);
+  if (rulesOf(shape.definition).length > 0) return true;
   const inner = [
     ...(shape.map?.fields.values() ?? []),
     ...(shape.map?.element ? [shape.map.element] : []),

@@ -1,7 +1,89 @@
-/** Defaults that kube-apiserver fills in by code: recorded from a real one, as data. */
-import type { KubeObject } from './object.ts';
-import type { TypeSchema } from './schema.ts';
+/** Defaults that kube-apiserver fills in by code: recorded from a real one, as rules by definition. */
+import recorded from './data/recorded-defaults.json' with { type: 'json' };
+import type { Json, JsonObject } from './object.ts';
+import { fieldOf } from './typed.ts';
 
-export function recordedDefaults(_schema: TypeSchema, object: KubeObject): KubeObject {
-  return object;
+/** All that is named must hold. */
+export interface RuleCondition {
+  /** A field of the same object has one of these values; null stands for its absence. */
+  field?: string;
+  in?: Json[];
+  /** The client sent this field, or did not. */
+  present?: string;
+  is?: boolean;
+  /** The client sent no other fields than these. */
+  only?: string[];
+  /** The kind of the whole object. */
+  kind?: string[];
+  /** The image names no tag, or `latest`. */
+  latestImage?: boolean;
+}
+
+export interface DefaultRule {
+  readonly field: string;
+  readonly value?: Json;
+  /** The value of this other field. */
+  readonly copy?: string;
+  readonly when?: RuleCondition;
+  /** An empty string, 0 or false counts as left out: the field is no pointer in Go. */
+  readonly overZero?: boolean;
+}
+
+/** Definition name → its rules, in the order in which they apply. */
+export type DefaultRules = Readonly<Record<string, readonly DefaultRule[]>>;
+
+const rules = new Map(Object.entries(recorded as DefaultRules));
+
+export function rulesOf(definition: string | undefined): readonly DefaultRule[] {
+  return (definition === undefined ? undefined : rules.get(definition)) ?? none;
+}
+
+const none: readonly DefaultRule[] = [];
+
+interface Parts {
+  /** The object with what was filled in so far. */
+  readonly object: JsonObject;
+  /** The object as it came. */
+  readonly sent: JsonObject;
+  /** The kind of the whole object. */
+  readonly kind: string;
+}
+
+/** What a rule fills in; undefined when the field is there or the condition does not hold. */
+export function ruleValue(rule: DefaultRule, parts: Parts): Json | undefined {
+  const { object } = parts;
+  const there = fieldOf(object, rule.field);
+  if (there !== undefined && there !== null && !(rule.overZero && isZero(there))) return undefined;
+  if (rule.when !== undefined && !holds(rule.when, parts)) return undefined;
+  return rule.copy === undefined ? rule.value : fieldOf(object, rule.copy);
+}
+
+function isZero(value: Json): boolean {
+  return value === '' || value === 0 || value === false;
+}
+
+/** An empty string is what Go holds where nothing was sent. */
+export function isPresent(value: Json | undefined): boolean {
+  return value !== undefined && value !== '';
+}
+
+function holds(when: RuleCondition, { object, sent, kind }: Parts): boolean {
+  if (when.kind !== undefined && !when.kind.includes(kind)) return false;
+  if (when.field !== undefined && !when.in!.includes(fieldOf(object, when.field) ?? null))
+    return false;
+  if (when.present !== undefined && isPresent(fieldOf(sent, when.present)) !== when.is)
+    return false;
+  if (when.only !== undefined && !Object.keys(sent).every((name) => when.only!.includes(name)))
+    return false;
+  if (when.latestImage === undefined) return true;
+  return usesLatestImage(fieldOf(object, 'image')) === when.latestImage;
+}
+
+/** Whether a container image is pulled anew each time, as its tag says. */
+export function usesLatestImage(image: Json | undefined): boolean {
+  if (typeof image !== 'string') return false;
+  if (image.includes('@')) return false;
+  const name = image.slice(image.lastIndexOf('/') + 1);
+  const colon = name.indexOf(':');
+  return colon < 0 || name.slice(colon + 1) === 'latest';
 }
