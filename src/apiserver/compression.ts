@@ -51,8 +51,13 @@ async function feed(body: AsyncIterable<Buffer>, packer: ReturnType<typeof creat
     if (packer.destroyed) return;
     if (packer.write(chunk)) continue;
     await new Promise<void>((resolve) => {
-      packer.once('drain', resolve);
-      packer.once('close', resolve);
+      const settle = (): void => {
+        packer.off('drain', settle);
+        packer.off('close', settle);
+        resolve();
+      };
+      packer.once('drain', settle);
+      packer.once('close', settle);
     });
   }
   packer.end();
