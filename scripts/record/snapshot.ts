@@ -35,7 +35,10 @@ async function record(server: Server): Promise<RecordedTypes> {
 
 async function write(folder: URL, file: string, bytes: Buffer): Promise<void> {
   const packed = brotliCompressSync(bytes, {
-    params: { [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+    params: {
+      [constants.BROTLI_PARAM_LGWIN]: 24,
+      [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+    },
   });
   await writeFile(new URL(file, folder), packed);
   const path = fileURLToPath(new URL(file, folder));

@@ -1,7 +1,14 @@
 /** What stands between a valid body and the store: functions that may change, warn about or refuse a write. */
 import type { KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
-import type { DeleteOptions, Item, ObjectRef, RequestContext, User, WriteOptions } from './backend.ts';
+import type {
+  DeleteOptions,
+  Item,
+  ObjectRef,
+  RequestContext,
+  User,
+  WriteOptions,
+} from './backend.ts';
 
 export interface AdmissionRequest {
   readonly operation: 'CREATE' | 'UPDATE' | 'DELETE';

@@ -4,13 +4,18 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { ResourceType } from '../kube/resource.ts';
+import { isApiError } from '../kube/status.ts';
 import type { Store } from '../store/store.ts';
-import type { Admit, Companions } from './admission.ts';
-import type { Backend } from './backend.ts';
-import type { Catalog } from './catalog.ts';
-import type { Registry } from './registry.ts';
+import { type Admit, admitAll, type Companions } from './admission.ts';
+import type { Backend, RequestContext } from './backend.ts';
+import { readBaseTypes } from './catalog/recorded.ts';
+import { Catalog } from './catalog.ts';
+import { Discovery } from './discovery.ts';
+import { OpenApi } from './openapi.ts';
 import type { TokenSigner } from './registry/token-request.ts';
+import { Registry } from './registry.ts';
 import type { NonResource, TypeSource } from './types-source.ts';
+import { Version } from './version.ts';
 
 export interface ApiOptions {
   readonly store: Store;
@@ -22,10 +27,12 @@ export interface ApiOptions {
   /** After schema and kind.validate, in this order. */
   readonly admit?: readonly Admit[];
   readonly companions?: Companions;
-  /** Absent: serviceaccounts/token answers 404. */
+  /** Absent: serviceaccounts/token is refused. */
   readonly tokenSigner?: TokenSigner;
   /** Who serves a type; absent: the registry serves all. Asked on every request. */
   readonly backendFor?: (type: ResourceType, registry: Backend) => Backend;
+  /** Whether someone takes this finalizer away from objects of the type; absent: nobody does. */
+  readonly processes?: (type: ResourceType, finalizer: 'foregroundDeletion' | 'orphan') => boolean;
   /** gitVersion of /version; absent: that of the recorded Kubernetes with `+ubernetes`. */
   readonly gitVersion?: string;
 }
@@ -40,5 +47,61 @@ export interface Api {
   close(): void;
 }
 
+export const systemNamespaces = [
+  'default',
+  'kube-node-lease',
+  'kube-public',
+  'kube-system',
+] as const;
+
 /** Loads the persisted catalog and creates the system namespaces that are missing. */
-export declare function createApi(options: ApiOptions): Promise<Api>;
+export async function createApi(options: ApiOptions): Promise<Api> {
+  const { backendFor, gitVersion } = options;
+  const catalog = await Catalog.open(options);
+  const registry = new Registry({
+    ...options,
+    types: catalog,
+    admit: admitAll(options.admit ?? []),
+    companions: options.companions ?? (() => []),
+  });
+  await createNamespaces(catalog, registry);
+  const typeSource: TypeSource = {
+    lookup: (group, version, resource) => catalog.lookup(group, version, resource),
+    backendFor: (type) => backendFor?.(type, registry) ?? registry,
+    columnsFor: (type) => catalog.columnsOf(type),
+  };
+  return {
+    catalog,
+    registry,
+    typeSource,
+    nonResources: [
+      new Discovery(catalog),
+      new OpenApi(catalog),
+      new Version(gitVersion ?? `${readBaseTypes().version}+ubernetes.0.1.0`),
+    ],
+    close: () => registry.close(),
+  };
+}
+
+async function createNamespaces(catalog: Catalog, registry: Registry): Promise<void> {
+  const type = catalog.lookup('', 'v1', 'namespaces')!;
+  const context: RequestContext = {
+    user: { name: 'system:apiserver', groups: ['system:masters'], extra: {} },
+    auditId: '',
+    signal: new AbortController().signal,
+    warn: () => {},
+  };
+  for (const name of systemNamespaces) {
+    const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+    try {
+      await registry.create(
+        context,
+        { type, namespace: '', name: '' },
+        { object, problems: [] },
+        { dryRun: false, fieldManager: 'ubernetes', fieldValidation: 'Ignore', force: false },
+      );
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    }
+  }
+}

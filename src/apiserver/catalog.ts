@@ -1,45 +1,29 @@
-/** The union of all served types: shipped ones, our own, and those of the members. */
+/** The union of all served types: shipped ones, our own, and those of the members; what is known of them survives a restart. */
+import type { Column, Kind } from '../api/kind.ts';
+import type { Logger } from '../base/log.ts';
 import type { JsonObject } from '../kube/object.ts';
+import {
+  apiVersionOf,
+  groupResource,
+  parseApiVersion,
+  type ResourceType,
+} from '../kube/resource.ts';
+import { SchemaSet, schemalessType, type TypeSchema } from '../kube/schema.ts';
+import type { Store } from '../store/store.ts';
+import { type AggregatedDiscovery, type DiscoveredGroup, sanitize } from './catalog/discovered.ts';
+import { Documents } from './catalog/documents.ts';
+import { discoveredKinds, kindDocuments } from './catalog/own-kinds.ts';
+import { CatalogPersistence, digestsOf } from './catalog/persistence.ts';
+import { readBaseTypes } from './catalog/recorded.ts';
+import { isSameStructure } from './catalog/same-structure.ts';
+import { scalePathsOf } from './catalog/scale-paths.ts';
+import { type Served, type ServedType, servedOf, typeKey } from './catalog/served.ts';
+import { byAge, documentPath, type TypeSet, type UnitedGroup, unite } from './catalog/union.ts';
+import { unitedDocument } from './catalog/united-document.ts';
+import { prefixOf } from './registry/collections.ts';
+import type { TypeBook, TypeFacts } from './registry/type-facts.ts';
 
-/** apidiscovery.k8s.io/v2, as far as we read it; `items` of /api and /apis together (the core group's name is ''). */
-export interface AggregatedDiscovery {
-  readonly items: readonly DiscoveredGroup[];
-}
-
-export interface DiscoveredGroup {
-  readonly metadata: { readonly name?: string };
-  /** The preferred version first. */
-  readonly versions: readonly DiscoveredVersion[];
-}
-
-export interface DiscoveredVersion {
-  readonly version: string;
-  readonly freshness?: string;
-  readonly resources?: readonly DiscoveredResource[];
-}
-
-export interface DiscoveredResource {
-  readonly resource: string;
-  readonly responseKind?: DiscoveredKind | null;
-  readonly scope: string;
-  readonly singularResource?: string;
-  readonly verbs: readonly string[];
-  readonly shortNames?: readonly string[];
-  readonly categories?: readonly string[];
-  readonly subresources?: readonly DiscoveredSubresource[];
-}
-
-export interface DiscoveredSubresource {
-  readonly subresource: string;
-  readonly responseKind?: DiscoveredKind | null;
-  readonly verbs: readonly string[];
-}
-
-export interface DiscoveredKind {
-  readonly group?: string;
-  readonly version?: string;
-  readonly kind: string;
-}
+export type { AggregatedDiscovery, DiscoveredGroup } from './catalog/discovered.ts';
 
 /** What one member serves. */
 export interface MemberTypes {
@@ -52,4 +36,385 @@ export interface MemberTypes {
   readonly openapiV2?: Buffer;
 }
 
-export type { JsonObject };
+/** Bounds of what one member may bring: bytes of one document, of all. */
+const documentBytesMax = 20 * 2 ** 20;
+const memberBytesMax = 128 * 2 ** 20;
+/** Types that nobody serves any more but that have stored objects. No member's name has a dot in front. */
+const keptName = '.kept';
+const baseName = '.base';
+const ownName = '.own';
+
+function isReserved(group: string): boolean {
+  return (
+    group === 'rbac.authorization.k8s.io' ||
+    group === 'ubernetes.dev' ||
+    group.endsWith('.ubernetes.dev')
+  );
+}
+
+export interface CatalogOptions {
+  readonly store: Store;
+  readonly kinds: readonly Kind[];
+  readonly logger: Logger;
+}
+
+export class Catalog implements TypeBook {
+  readonly #store: Store;
+  readonly #logger: Logger;
+  readonly #kinds: ReadonlyMap<string, Kind>;
+  readonly #documents = new Documents();
+  readonly #persistence: CatalogPersistence;
+  readonly #schemas = new SchemaSet();
+  /** Path → digests that its compiled schemas come from. */
+  readonly #compiled = new Map<string, string>();
+  readonly #listeners = new Set<() => void>();
+  /** Always there: our own kinds first, shipped types last. */
+  #own: TypeSet | undefined;
+  #base: TypeSet | undefined;
+  /** Of members, and the kept one, by name. */
+  #sets = new Map<string, TypeSet>();
+  #storedVersions = new Map<string, string>();
+  #served: Served = { groups: [], types: new Map() };
+  #facts = new Map<string, TypeFacts>();
+  #changing: Promise<unknown> = Promise.resolve();
+
+  private constructor({ store, kinds, logger }: CatalogOptions) {
+    this.#store = store;
+    this.#logger = logger;
+    this.#kinds = new Map(kinds.map((kind) => [keyOf(kind.type), kind]));
+    this.#persistence = new CatalogPersistence(store, this.#documents);
+  }
+
+  /** Loads what the members served when this ran last. */
+  static async open(options: CatalogOptions): Promise<Catalog> {
+    const catalog = new Catalog(options);
+    const { sets, storedVersions } = await catalog.#persistence.load();
+    catalog.#sets = new Map(sets.map((set) => [set.name, set]));
+    catalog.#storedVersions = storedVersions;
+    catalog.#loadBase(options.kinds);
+    catalog.#serve(catalog.#united(catalog.#sets));
+    return catalog;
+  }
+
+  /** Any served type, hidden ones too; undefined: 404. */
+  lookup(group: string, version: string, resource: string): ResourceType | undefined {
+    return this.#find(group, version, resource)?.type;
+  }
+
+  /** Every resource once, in the version it is stored in; hidden kinds excluded. */
+  list(): readonly ResourceType[] {
+    const types: ResourceType[] = [];
+    for (const { type, storedAs } of this.#served.types.values())
+      if (apiVersionOf(type) === storedAs && this.#kinds.get(keyOf(type))?.hidden !== true)
+        types.push(type);
+    return types;
+  }
+
+  schemaOf(type: ResourceType): TypeSchema {
+    return this.factsOf(type).schema;
+  }
+
+  factsOf(type: ResourceType): TypeFacts {
+    const key = typeKey(type.group, type.version, type.resource);
+    let facts = this.#facts.get(key);
+    if (facts === undefined) {
+      facts = {
+        schema: this.#schemas.lookup(type.group, type.version, type.kind) ?? schemalessType(type),
+        storedAs: this.#served.types.get(key)?.storedAs ?? apiVersionOf(type),
+        own: this.#kinds.get(keyOf(type)),
+        scale: scalePathsOf(type),
+      };
+      this.#facts.set(key, facts);
+    }
+    return facts;
+  }
+
+  /** Printer columns that the kind declares itself. */
+  columnsOf(type: ResourceType): readonly Column[] | undefined {
+    return this.#kinds.get(keyOf(type))?.columns;
+  }
+
+  /** Names of the members that serve this version of the type. */
+  membersServing({ group, version, resource }: ResourceType): string[] {
+    return [...this.#sets.values()]
+      .filter(
+        ({ name, groups }) => name !== keptName && serves(groups, { group, version, resource }),
+      )
+      .map(({ name }) => name);
+  }
+
+  /** What discovery shows: groups in order, versions by preference, without hidden kinds. */
+  get groups(): readonly UnitedGroup[] {
+    return this.#served.groups;
+  }
+
+  /** What tells the states of an OpenAPI v3 document apart; undefined: there is none at this path. */
+  documentHash(path: string): string | undefined {
+    return this.#documentsAt(path)?.join('-');
+  }
+
+  /** The OpenAPI v3 document at 'api/v1' or 'apis/GROUP/VERSION'. */
+  document(path: string): Buffer | undefined {
+    const digests = this.#documentsAt(path);
+    if (digests === undefined) return undefined;
+    return unitedDocument(digests.map((digest) => this.#documents.read(digest)));
+  }
+
+  /** /openapi/v2 in protobuf, of the newest member, and what tells its states apart. */
+  openapiV2(): { hash: string; bytes: Buffer } | undefined {
+    for (const { openapiV2 } of byAge([...this.#sets.values()]))
+      if (openapiV2 !== undefined)
+        return { hash: openapiV2, bytes: this.#documents.read(openapiV2) };
+    return undefined;
+  }
+
+  /** Synchronous, after any served type or document changed. Returns a function that ends it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Takes in what a member serves; the served types have changed when the promise resolves. */
+  setMember(name: string, types: MemberTypes): Promise<void> {
+    return this.#change(async () => {
+      const set = this.#setOf(name, types);
+      const old = this.#sets.get(name);
+      if (old !== undefined && JSON.stringify(setKey(old)) === JSON.stringify(setKey(set))) return;
+      await this.#replace(new Map(this.#sets).set(name, set), name);
+    });
+  }
+
+  /** Forgets a member. Types that have stored objects stay. */
+  removeMember(name: string): Promise<void> {
+    return this.#change(async () => {
+      if (!this.#sets.has(name)) return;
+      const sets = new Map(this.#sets);
+      sets.delete(name);
+      await this.#replace(sets, name);
+    });
+  }
+
+  /** One change at a time, in the order asked. */
+  #change(change: () => Promise<void>): Promise<void> {
+    const done = this.#changing.then(change, change);
+    this.#changing = done.catch(() => {});
+    return done;
+  }
+
+  async #replace(sets: Map<string, TypeSet>, changed: string): Promise<void> {
+    const kept = await this.#keptSet(sets);
+    sets.delete(keptName);
+    if (kept !== undefined) sets.set(keptName, kept);
+    const united = this.#united(sets);
+    const storedVersions = await this.#chooseVersions(united);
+    const wanted = digestsOf([...sets.values(), this.#base!, this.#own!]);
+    const before = digestsOf(this.#sets.values());
+    const forgotten = [...before].filter((digest) => !wanted.has(digest));
+    const gone = [changed, keptName].filter((name) => this.#sets.has(name) && !sets.has(name));
+    if (kept !== undefined)
+      await this.#persistence.save({ set: kept, gone: [], forgotten: [], storedVersions });
+    await this.#persistence.save({ set: sets.get(changed), gone, forgotten, storedVersions });
+    this.#sets = sets;
+    this.#storedVersions = storedVersions;
+    this.#documents.keep(wanted);
+    this.#serve(united);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** A set of the types that would vanish although objects of theirs are stored. */
+  async #keptSet(sets: ReadonlyMap<string, TypeSet>): Promise<TypeSet | undefined> {
+    const others = [...sets.values()].filter(({ name }) => name !== keptName);
+    const offered = [...others, this.#base!, this.#own!];
+    const groups: DiscoveredGroup[] = [];
+    const documents = new Map<string, string>();
+    for (const group of this.#served.groups)
+      for (const { version, resources, documents: digests } of group.versions)
+        for (const [resource, discovered] of resources) {
+          const type = { group: group.name, version, resource };
+          if (offered.some((set) => serves(set.groups, type))) continue;
+          const stored = this.#find(group.name, version, resource)?.storedAs;
+          if (stored !== apiVersionOf(type) || !(await this.#hasObjects(type))) continue;
+          groups.push({
+            metadata: { name: group.name },
+            versions: [{ version, resources: [discovered] }],
+          });
+          if (digests[0] !== undefined) documents.set(documentPath(type), digests[0]);
+        }
+    return groups.length === 0 ? undefined : { name: keptName, version: '', groups, documents };
+  }
+
+  async #hasObjects(resource: { group: string; resource: string }): Promise<boolean> {
+    const { entries } = await this.#store.range({ prefix: prefixOf(resource), limit: 1 });
+    return entries.length > 0;
+  }
+
+  /** The version that each resource with several of them is stored in: it moves only while nothing is stored. */
+  async #chooseVersions(united: readonly UnitedGroup[]): Promise<Map<string, string>> {
+    const chosen = new Map<string, string>();
+    for (const { name: group, versions } of united) {
+      const having = new Map<string, string[]>();
+      for (const { version, resources } of versions)
+        for (const resource of resources.keys())
+          having.set(resource, [...(having.get(resource) ?? []), version]);
+      for (const [resource, names] of having) {
+        const before = this.#storedVersionOf(group, resource);
+        const moves =
+          before === undefined || before === names[0] || !names.includes(before)
+            ? true
+            : !(await this.#hasObjects({ group, resource }));
+        chosen.set(groupResource({ group, resource }), moves ? names[0]! : before!);
+      }
+    }
+    return chosen;
+  }
+
+  #storedVersionOf(group: string, resource: string): string | undefined {
+    return this.#storedVersions.get(groupResource({ group, resource }));
+  }
+
+  #united(sets: ReadonlyMap<string, TypeSet>): UnitedGroup[] {
+    return unite([this.#own!, ...byAge([...sets.values()]), this.#base!]);
+  }
+
+  #serve(united: readonly UnitedGroup[]): void {
+    this.#compile(united);
+    const all = servedOf(united, {
+      storedVersion: (group, resource, versions) => {
+        const stored = this.#storedVersionOf(group, resource);
+        return stored !== undefined && versions.includes(stored) ? stored : versions[0]!;
+      },
+      isSame: (a, b) => this.#isSame(a, b),
+    });
+    this.#facts = new Map();
+    this.#served = { types: this.#withHidden(all.types), groups: all.groups };
+  }
+
+  #withHidden(types: ReadonlyMap<string, ServedType>): Map<string, ServedType> {
+    const all = new Map(types);
+    for (const { type, hidden } of this.#kinds.values())
+      if (hidden === true)
+        all.set(typeKey(type.group, type.version, type.resource), {
+          type,
+          storedAs: apiVersionOf(type),
+        });
+    return all;
+  }
+
+  #isSame(a: ResourceType, b: ResourceType): boolean {
+    if (a.kind !== b.kind || a.namespaced !== b.namespaced) return false;
+    const [x, y] = [a, b].map((t) => this.#schemas.lookup(t.group, t.version, t.kind));
+    return x !== undefined && y !== undefined && isSameStructure(x.root, y.root);
+  }
+
+  /** Gives the schemas of changed documents to the compiler, which reads them when they are first asked for. */
+  #compile(united: readonly UnitedGroup[]): void {
+    const seen = new Set<string>();
+    for (const { versions } of united)
+      for (const { group, version, documents } of versions) {
+        const path = documentPath({ group, version });
+        seen.add(path);
+        const digests = documents.join('-');
+        if (this.#compiled.get(path) === digests || group === undefined) continue;
+        this.#compiled.set(path, digests);
+        const load = (): Buffer => unitedDocument(documents.map((d) => this.#documents.read(d)));
+        if (documents.length > 0) this.#schemas.addDocument({ group, version, load });
+      }
+    for (const path of [...this.#compiled.keys()]) {
+      if (seen.has(path)) continue;
+      this.#compiled.delete(path);
+      const { group, version } = parseApiVersion(path.replace(/^apis?\//, ''));
+      this.#schemas.remove(group, version);
+    }
+    // Own kinds' rules come from their schema itself, and win over the document that shows them.
+    for (const { type, schema } of this.#kinds.values()) this.#schemas.addKind(type, schema);
+  }
+
+  #find(group: string, version: string, resource: string): ServedType | undefined {
+    return this.#served.types.get(typeKey(group, version, resource));
+  }
+
+  #documentsAt(path: string): readonly string[] | undefined {
+    const [root, group = '', version = ''] = path.startsWith('api/')
+      ? ['api', '', path.slice(4)]
+      : path.split('/');
+    if (root !== 'api' && root !== 'apis') return undefined;
+    const found = this.#served.groups
+      .find(({ name }) => name === group)
+      ?.versions.find((candidate) => candidate.version === version);
+    return found === undefined || found.documents.length === 0 ? undefined : found.documents;
+  }
+
+  #loadBase(kinds: readonly Kind[]): void {
+    const recorded = readBaseTypes();
+    const documents = new Map<string, string>();
+    for (const [path, { bytes }] of recorded.openapiV3)
+      documents.set(path, this.#documents.add(bytes));
+    this.#base = {
+      name: baseName,
+      version: recorded.version,
+      groups: recorded.discovery.items,
+      documents,
+    };
+    const shown = kinds.filter(({ hidden }) => hidden !== true);
+    const leases = recorded.openapiV3.get('apis/coordination.k8s.io/v1')!.bytes;
+    const own = new Map<string, string>();
+    const made = kindDocuments(shown, JSON.parse(leases.toString('utf8')) as JsonObject);
+    for (const [path, document] of made)
+      own.set(path, this.#documents.add(Buffer.from(JSON.stringify(document))));
+    this.#own = { name: ownName, version: '', groups: discoveredKinds(shown), documents: own };
+  }
+
+  /** A member's types within bounds, its documents packed. */
+  #setOf(name: string, types: MemberTypes): TypeSet {
+    const { items } = sanitize(types.discovery, isReserved);
+    const paths = new Set(
+      items.flatMap(({ metadata, versions }) =>
+        versions.map(({ version }) => documentPath({ group: metadata.name ?? '', version })),
+      ),
+    );
+    const documents = new Map<string, string>();
+    let left = memberBytesMax;
+    for (const [path, { bytes }] of types.openapiV3) {
+      if (!paths.has(path)) continue;
+      left -= bytes.length;
+      if (bytes.length <= documentBytesMax && left >= 0)
+        documents.set(path, this.#documents.add(bytes));
+      else
+        this.#logger.warn('an OpenAPI document of a member is too large', { member: name, path });
+    }
+    const { openapiV2 } = types;
+    const v2 =
+      openapiV2 === undefined || openapiV2.length > documentBytesMax
+        ? undefined
+        : this.#documents.add(openapiV2);
+    return {
+      name,
+      version: String(types.version).slice(0, 64),
+      groups: items,
+      documents,
+      openapiV2: v2,
+    };
+  }
+}
+
+function keyOf(type: ResourceType): string {
+  return typeKey(type.group, type.version, type.resource);
+}
+
+function setKey({ version, groups, documents, openapiV2 }: TypeSet): unknown {
+  return [version, groups, [...documents], openapiV2];
+}
+
+function serves(
+  groups: readonly DiscoveredGroup[],
+  type: { group: string; version: string; resource: string },
+): boolean {
+  return groups.some(
+    ({ metadata, versions }) =>
+      (metadata.name ?? '') === type.group &&
+      versions.some(
+        ({ version, resources = [] }) =>
+          version === type.version && resources.some(({ resource }) => resource === type.resource),
+      ),
+  );
+}

@@ -5,8 +5,8 @@ import { ApiError } from '../../kube/status.ts';
 import type { Change, Store } from '../../store/store.ts';
 import { Collection } from './collection.ts';
 import { fieldReaderOf } from './field-labels.ts';
-import { RecentChanges } from './recent-changes.ts';
 import { itemOfEntry } from './item.ts';
+import { RecentChanges } from './recent-changes.ts';
 import { servedVersion } from './revision.ts';
 import { Watchers } from './watchers.ts';
 

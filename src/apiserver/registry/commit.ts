@@ -1,7 +1,8 @@
 /** Commits one object's change, and words what the store refuses. */
 import { encodeObject } from '../../kube/json.ts';
 import type { KubeObject } from '../../kube/object.ts';
-import { ApiError } from '../../kube/status.ts';
+import type { ResourceType } from '../../kube/resource.ts';
+import { ApiError, conflict } from '../../kube/status.ts';
 import { type Operation, type Store, StoreFullError } from '../../store/store.ts';
 import type { Collections, LiveCollection } from './collections.ts';
 import { itemOfEntry, type StoredItem } from './item.ts';
@@ -47,8 +48,16 @@ export class Commits {
       return await this.#store.commit(operations);
     } catch (cause) {
       if (!(cause instanceof StoreFullError)) throw cause;
-      const message = 'the disk of the federation is full: nothing was written; free some space and try again';
+      const message =
+        'the disk of the federation is full: nothing was written; free some space and try again';
       throw new ApiError('InternalError', message, { code: 507, cause });
     }
   }
+}
+
+/** 409: somebody else was quicker. */
+export function modified(type: ResourceType, name: string): ApiError {
+  const why =
+    'the object has been modified; please apply your changes to the latest version and try again';
+  return conflict(type, name, why);
 }

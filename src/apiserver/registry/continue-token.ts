@@ -23,10 +23,12 @@ export function encodeContinue({ revision, start, left }: ContinueToken): string
 
 /** @throws ApiError 400 for anything that encodeContinue does not make. */
 export function decodeContinue(token: string): ContinueToken {
-  const text = token.length > tokenLengthMax ? '' : Buffer.from(token, 'base64url').toString('utf8');
-  const found = /^\{"v":"([^"]*)","rv":(-1|\d{1,19}),"start":(".*?[^\\]")(?:,"left":(\d{1,15}))?\}$/s.exec(
-    text,
-  );
+  const text =
+    token.length > tokenLengthMax ? '' : Buffer.from(token, 'base64url').toString('utf8');
+  const found =
+    /^\{"v":"([^"]*)","rv":(-1|\d{1,19}),"start":(".*?[^\\]")(?:,"left":(\d{1,15}))?\}$/s.exec(
+      text,
+    );
   if (found === null) throw badRequest('continue key is not valid: incorrect encoding');
   const [, version, rv, start, left] = found;
   if (version !== metaVersion)

@@ -17,7 +17,15 @@ function path(name: string, absent: string): FieldLabel {
   return { path: name.split('.'), absent };
 }
 
-const references = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'];
+const references = [
+  'kind',
+  'namespace',
+  'name',
+  'uid',
+  'apiVersion',
+  'resourceVersion',
+  'fieldPath',
+];
 
 const replicas = { 'status.replicas': path('status.replicas', '0') };
 

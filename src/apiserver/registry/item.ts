@@ -117,7 +117,8 @@ export function itemOfEntry(
     (readFields === undefined
       ? undefined
       : (parseJson(entry.value).value as unknown as KubeObject));
-  if (whole === undefined) return new StoredItem({ ...base, ...headOf(entry.value), fields: undefined });
+  if (whole === undefined)
+    return new StoredItem({ ...base, ...headOf(entry.value), fields: undefined });
   return new StoredItem({
     ...base,
     meta: whole.metadata,

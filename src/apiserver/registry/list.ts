@@ -76,8 +76,7 @@ export class Lists {
     if (resourceVersion !== '') {
       const revision = revisionOf(resourceVersion);
       await this.#collections.reach(revision, signal);
-      if (request.resourceVersionMatch === 'Exact')
-        return { revision, start: '', left: undefined };
+      if (request.resourceVersionMatch === 'Exact') return { revision, start: '', left: undefined };
     }
     return { revision: this.#collections.revision, start: '', left: undefined };
   }
@@ -172,11 +171,18 @@ function checkListRequest(request: ListRequest): void {
   const continued = request.continue !== undefined && request.continue !== '';
   if (match !== undefined) {
     const field = 'resourceVersionMatch';
-    if (continued) throw listForbidden(field, 'resourceVersionMatch is forbidden when continue is provided');
+    if (continued)
+      throw listForbidden(field, 'resourceVersionMatch is forbidden when continue is provided');
     if (resourceVersion === '')
-      throw listForbidden(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided');
+      throw listForbidden(
+        field,
+        'resourceVersionMatch is forbidden unless resourceVersion is provided',
+      );
     if (match === 'Exact' && resourceVersion === '0')
-      throw listForbidden(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+      throw listForbidden(
+        field,
+        'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+      );
   }
   if (continued && resourceVersion !== '' && resourceVersion !== '0')
     throw badRequest('specifying resource version is not allowed when using continue');
@@ -185,7 +191,11 @@ function checkListRequest(request: ListRequest): void {
 /** 422 as for ListOptions that contradict themselves. */
 export function listForbidden(field: string, why: string): ApiError {
   const cause: StatusCause = { reason: 'FieldValueForbidden', message: `Forbidden: ${why}`, field };
-  return new ApiError('Invalid', `ListOptions.meta.k8s.io "" is invalid: ${field}: Forbidden: ${why}`, {
-    details: { group: 'meta.k8s.io', kind: 'ListOptions', causes: [cause] },
-  });
+  return new ApiError(
+    'Invalid',
+    `ListOptions.meta.k8s.io "" is invalid: ${field}: Forbidden: ${why}`,
+    {
+      details: { group: 'meta.k8s.io', kind: 'ListOptions', causes: [cause] },
+    },
+  );
 }

@@ -94,7 +94,13 @@ export function updatedMeta(meta: ObjectMeta, old: ObjectMeta): ObjectMeta {
     ...rest
   } = meta;
   const { uid, generation, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds } = old;
-  const kept = { uid, generation, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds };
+  const kept = {
+    uid,
+    generation,
+    creationTimestamp,
+    deletionTimestamp,
+    deletionGracePeriodSeconds,
+  };
   const present = Object.entries(kept).filter(([, value]) => value !== undefined);
   return { ...rest, ...Object.fromEntries(present) };
 }
@@ -108,9 +114,12 @@ export function splitBySubresource(
   if (subresource === '' || subresource === 'scale') {
     if (!hasSubresource(type, 'status')) return candidate;
     const { status: _status, ...rest } = candidate;
-    return old['status'] === undefined ? (rest as KubeObject) : { ...candidate, status: old['status'] };
+    return old['status'] === undefined
+      ? (rest as KubeObject)
+      : { ...candidate, status: old['status'] };
   }
-  if (subresource === 'finalize') return { ...old, metadata: candidate.metadata, spec: candidate['spec'] };
+  if (subresource === 'finalize')
+    return { ...old, metadata: candidate.metadata, spec: candidate['spec'] };
   const { managedFields, labels, annotations, ...meta } = old.metadata;
   // Custom resources keep all metadata; of built-in kinds several take labels and annotations here.
   const written = native ? candidate.metadata : old.metadata;

@@ -1,4 +1,6 @@
 /** What one list or watch asks for: namespace, labels and fields, decided item by item. */
+
+import type { ResourceType } from '../../kube/resource.ts';
 import {
   type FieldSelector,
   type LabelSelector,
@@ -7,7 +9,6 @@ import {
   requiredField,
 } from '../../kube/selector.ts';
 import { badRequest } from '../../kube/status.ts';
-import type { ResourceType } from '../../kube/resource.ts';
 import { isFieldLabel } from './field-labels.ts';
 import type { StoredItem } from './item.ts';
 

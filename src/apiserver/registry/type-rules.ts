@@ -40,7 +40,8 @@ function immutableCauses(
 
 function prepareSecret(object: KubeObject): KubeObject {
   const { stringData, ...rest } = object;
-  const secret: KubeObject = rest.type === undefined || rest.type === '' ? { ...rest, type: 'Opaque' } : rest;
+  const secret: KubeObject =
+    rest.type === undefined || rest.type === '' ? { ...rest, type: 'Opaque' } : rest;
   if (stringData === undefined || stringData === null) return secret;
   const data: JsonObject = { ...objectAt(object, 'data') };
   for (const [key, value] of Object.entries(objectAt(object, 'stringData') ?? {})) {
@@ -100,6 +101,9 @@ const withoutGeneration: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether objects of the type carry metadata.generation. */
-export function hasGeneration(type: { readonly group: string; readonly resource: string }): boolean {
+export function hasGeneration(type: {
+  readonly group: string;
+  readonly resource: string;
+}): boolean {
   return !withoutGeneration.has(groupResource(type));
 }

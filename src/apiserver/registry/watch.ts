@@ -1,6 +1,7 @@
 /** Watches: what stands, what was missed, then every change as it is committed. */
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import { apiVersionOf } from '../../kube/resource.ts';
 import { ApiError } from '../../kube/status.ts';
 import { CompactedError, type Store } from '../../store/store.ts';
 import type { WatchEvent, WatchRequest, WatchStream } from '../backend.ts';
@@ -10,6 +11,7 @@ import { itemOfEntry, type StoredItem } from './item.ts';
 import { listForbidden } from './list.ts';
 import { revisionOf, servedVersion } from './revision.ts';
 import { Selection } from './selection.ts';
+import { servedAs } from './versions.ts';
 import { ChangeEvents, type Watcher } from './watchers.ts';
 
 /** Items in one batch of initial events: lets others work between two of them. */
@@ -65,7 +67,8 @@ export class Watches {
             end: sendInitialEvents === true && request.allowWatchBookmarks ? now : undefined,
           })
         : this.#resumed(live, watcher, { after: from === 0 ? now : from, through: now });
-    return ended(stream, watcher, () => signal.removeEventListener('abort', close));
+    const onEnd = (): void => signal.removeEventListener('abort', close);
+    return delivered(stream, watcher, { apiVersion: apiVersionOf(request.type), onEnd });
   }
 
   /** Live events after those that the client missed. */
@@ -77,7 +80,9 @@ export class Watches {
     if (after >= live.items.changedAt || after >= through) return watcher.events;
     const recent = live.recent.after(after);
     if (recent !== undefined) {
-      const missed = recent.flatMap((change) => new ChangeEvents(change).for(watcher.selection) ?? []);
+      const missed = recent.flatMap(
+        (change) => new ChangeEvents(change).for(watcher.selection) ?? [],
+      );
       return missed.length === 0 ? watcher.events : chained([missed], watcher);
     }
     return this.#replayed(live, watcher, { after, through: live.items.changedAt });
@@ -126,7 +131,11 @@ export class Watches {
       const now = clock.monotonic();
       for (const { watchers } of collections.open)
         for (const watcher of watchers)
-          if (watcher.bookmarks && !watcher.catchingUp && now - watcher.bookmarkedAt >= bookmarkEveryMs)
+          if (
+            watcher.bookmarks &&
+            !watcher.catchingUp &&
+            now - watcher.bookmarkedAt >= bookmarkEveryMs
+          )
             watcher.bookmark(collections.revision, now);
       this.#scheduleBookmarks();
     });
@@ -162,17 +171,28 @@ async function* chained(
   yield* watcher.events;
 }
 
-async function* ended(
+async function* delivered(
   stream: WatchStream,
   watcher: Watcher,
-  onEnd: () => void,
+  { apiVersion, onEnd }: { apiVersion: string; onEnd: () => void },
 ): AsyncGenerator<readonly WatchEvent[]> {
   try {
-    yield* stream;
+    for await (const events of stream)
+      yield events.every((event) => isServedAs(event, apiVersion))
+        ? events
+        : events.map((event) =>
+            'item' in event
+              ? { ...event, item: servedAs(event.item as StoredItem, apiVersion) }
+              : event,
+          );
   } finally {
     watcher.events.close();
     onEnd();
   }
+}
+
+function isServedAs(event: WatchEvent, apiVersion: string): boolean {
+  return !('item' in event) || (event.item as StoredItem).apiVersion === apiVersion;
 }
 
 function expiredEvent(after: number, compacted: number): WatchEvent {

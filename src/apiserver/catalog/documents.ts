@@ -1,0 +1,44 @@
+/** OpenAPI documents by the hash of their content: packed, held once however many members have them. */
+import { createHash } from 'node:crypto';
+import { gunzipSync, gzipSync } from 'node:zlib';
+
+/** The same bytes come again and again: from members of one version, and from recordings. */
+const known = new WeakMap<Buffer, { readonly digest: string; readonly packed: Buffer }>();
+
+export class Documents {
+  readonly #packed = new Map<string, Buffer>();
+
+  /** Keeps a document; its bytes may not change any more. */
+  add(bytes: Buffer): string {
+    let entry = known.get(bytes);
+    if (entry === undefined) {
+      const digest = createHash('sha256').update(bytes).digest('hex');
+      // Level 1: a megabyte takes five milliseconds, and nobody else can work meanwhile.
+      entry = { digest, packed: this.#packed.get(digest) ?? gzipSync(bytes, { level: 1 }) };
+      known.set(bytes, entry);
+    }
+    if (!this.#packed.has(entry.digest)) this.#packed.set(entry.digest, entry.packed);
+    return entry.digest;
+  }
+
+  /** Takes one in as it was stored. */
+  restore(digest: string, packed: Buffer): void {
+    this.#packed.set(digest, packed);
+  }
+
+  packed(digest: string): Buffer | undefined {
+    return this.#packed.get(digest);
+  }
+
+  /** The document itself. */
+  read(digest: string): Buffer {
+    const packed = this.#packed.get(digest);
+    if (packed === undefined) throw new Error(`no OpenAPI document ${digest}`);
+    return gunzipSync(packed);
+  }
+
+  /** Forgets all but these. */
+  keep(wanted: ReadonlySet<string>): void {
+    for (const digest of this.#packed.keys()) if (!wanted.has(digest)) this.#packed.delete(digest);
+  }
+}

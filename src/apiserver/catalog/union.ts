@@ -1,0 +1,99 @@
+/** Unites what several servers serve: pure, newest first. */
+import type { DiscoveredGroup, DiscoveredResource } from './discovered.ts';
+
+/** The types of one server, of a recording, or of our own. */
+export interface TypeSet {
+  /** A member's name, or of the sets that are always there one with a dot. */
+  readonly name: string;
+  /** gitVersion. */
+  readonly version: string;
+  readonly groups: readonly DiscoveredGroup[];
+  /** Digest of the OpenAPI v3 document by path ('apis/apps/v1'). */
+  readonly documents: ReadonlyMap<string, string>;
+  /** Digest of /openapi/v2 in protobuf. */
+  readonly openapiV2?: string | undefined;
+}
+
+export interface UnitedVersion {
+  readonly group: string;
+  readonly version: string;
+  /** In the order of the newest server, then of the others. */
+  readonly resources: ReadonlyMap<string, DiscoveredResource>;
+  /** Digests: the newest server's document, and those that describe resources which it lacks. */
+  readonly documents: readonly string[];
+}
+
+export interface UnitedGroup {
+  readonly name: string;
+  /** The preferred one first. */
+  readonly versions: readonly UnitedVersion[];
+}
+
+/** 'api/v1' or 'apis/apps/v1': the path of a group and version in documents about it. */
+export function documentPath({ group, version }: { group: string; version: string }): string {
+  return group === '' ? `api/${version}` : `apis/${group}/${version}`;
+}
+
+/** Newest first; sets of equal version in the order of their names. */
+export function byAge(sets: readonly TypeSet[]): TypeSet[] {
+  return [...sets].sort(
+    (a, b) => compareVersions(b.version, a.version) || (a.name < b.name ? -1 : 1),
+  );
+}
+
+/** Compares 'v1.37.2' with 'v1.34.10-eks.3' by their numbers; what is no version is older than all. */
+export function compareVersions(a: string, b: string): number {
+  const [x, y] = [numbersOf(a), numbersOf(b)];
+  for (let i = 0; i < 3; i++) if (x[i] !== y[i]) return x[i]! - y[i]!;
+  return 0;
+}
+
+function numbersOf(version: string): number[] {
+  const found = /^v?(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?/.exec(version);
+  return [1, 2, 3].map((i) => (found === null ? -1 : Number(found[i] ?? 0)));
+}
+
+/** The union of sets, the first one's word counting most. */
+export function unite(sets: readonly TypeSet[]): UnitedGroup[] {
+  const groups = new Map<string, Map<string, VersionParts>>();
+  for (const set of sets)
+    for (const group of set.groups) {
+      const name = group.metadata.name ?? '';
+      const versions = getOrAdd(groups, name, () => new Map<string, VersionParts>());
+      for (const { version, resources = [] } of group.versions) {
+        const parts = getOrAdd(versions, version, () => ({ resources: new Map(), documents: [] }));
+        addVersion(parts, resources, set.documents.get(documentPath({ group: name, version })));
+      }
+    }
+  return [...groups].map(([name, versions]) => ({
+    name,
+    versions: [...versions].map(([version, parts]) => ({ group: name, version, ...parts })),
+  }));
+}
+
+interface VersionParts {
+  readonly resources: Map<string, DiscoveredResource>;
+  readonly documents: string[];
+}
+
+function addVersion(
+  { resources, documents }: VersionParts,
+  added: readonly DiscoveredResource[],
+  document: string | undefined,
+): void {
+  let brings = false;
+  for (const resource of added) {
+    if (resources.has(resource.resource)) continue;
+    resources.set(resource.resource, resource);
+    brings = true;
+  }
+  if (brings && document !== undefined && !documents.includes(document)) documents.push(document);
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

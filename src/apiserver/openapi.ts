@@ -1,0 +1,114 @@
+/** /openapi/v3 and /openapi/v2: members' documents to the byte wherever one of them tells everything. */
+import { createHash } from 'node:crypto';
+import { encodeJson } from '../kube/json.ts';
+import { ApiError } from '../kube/status.ts';
+import type { RequestContext } from './backend.ts';
+import { documentPath } from './catalog/union.ts';
+import type { Catalog } from './catalog.ts';
+import type { ApiRequest, ApiResponse } from './types.ts';
+import type { NonResource } from './types-source.ts';
+
+const root = '/openapi/v3';
+const gnosticV2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** A year: a document with its hash in the path never changes. */
+const immutable = 'public, immutable, max-age=31536000';
+
+export class OpenApi implements NonResource {
+  readonly #catalog: Catalog;
+  #root: { readonly bytes: Buffer; readonly etag: string } | undefined;
+
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog;
+    catalog.onChange(() => {
+      this.#root = undefined;
+    });
+  }
+
+  handle(_context: RequestContext, request: ApiRequest): ApiResponse | undefined {
+    const [path = '', query = ''] = request.path.split('?', 2);
+    if (path === '/openapi/v2') return this.#v2(request);
+    if (path === root || path === `${root}/`) return this.#index(request);
+    if (path.startsWith(`${root}/`))
+      return this.#document(request, path.slice(root.length + 1), query);
+    return undefined;
+  }
+
+  #index(request: ApiRequest): ApiResponse {
+    if (this.#root === undefined) {
+      const paths: Record<string, { serverRelativeURL: string }> = {};
+      for (const { versions } of this.#catalog.groups)
+        for (const version of versions) {
+          const path = documentPath(version);
+          const hash = this.#hash(path);
+          if (hash !== undefined)
+            paths[path] = { serverRelativeURL: `${root}/${path}?hash=${hash}` };
+        }
+      const bytes = encodeJson({ paths });
+      this.#root = { bytes, etag: `"${sha(bytes)}"` };
+    }
+    return answer(request, { ...this.#root, contentType: 'application/json' });
+  }
+
+  #document(request: ApiRequest, path: string, query: string): ApiResponse | undefined {
+    const hash = this.#hash(path);
+    if (hash === undefined) return undefined;
+    const asked = new URLSearchParams(query).get('hash');
+    if (asked !== null && asked !== hash) {
+      const location = `${root}/${path}?hash=${hash}`;
+      return { status: 301, headers: { location }, body: Buffer.alloc(0) };
+    }
+    if (!accepts(request, 'application/json')) throw notAcceptable();
+    const etag = `"${hash}"`;
+    const caching: Record<string, string> = asked === null ? {} : { 'cache-control': immutable };
+    if (request.headers['if-none-match'] === etag)
+      return { status: 304, headers: { etag, ...caching }, body: Buffer.alloc(0) };
+    const body = this.#catalog.document(path);
+    if (body === undefined) return undefined;
+    return { status: 200, headers: { 'content-type': 'application/json', etag, ...caching }, body };
+  }
+
+  #hash(path: string): string | undefined {
+    const hash = this.#catalog.documentHash(path);
+    if (hash === undefined) return undefined;
+    return (hash.includes('-') ? sha(Buffer.from(hash)) : hash).toUpperCase();
+  }
+
+  /** In protobuf only, as kubectl and Argo CD ask for it; what no member has told yet cannot be had. */
+  #v2(request: ApiRequest): ApiResponse {
+    const document = this.#catalog.openapiV2();
+    if (document === undefined || !accepts(request, gnosticV2)) throw notAcceptable();
+    const etag = `"${document.hash.toUpperCase()}"`;
+    return answer(request, { bytes: document.bytes, etag, contentType: gnosticV2 });
+  }
+}
+
+function answer(
+  request: ApiRequest,
+  { bytes, etag, contentType }: { bytes: Buffer; etag: string; contentType: string },
+): ApiResponse {
+  const headers = { 'content-type': contentType, etag, vary: 'Accept' };
+  if (request.headers['if-none-match'] === etag)
+    return { status: 304, headers, body: Buffer.alloc(0) };
+  return { status: 200, headers, body: bytes };
+}
+
+function accepts(request: ApiRequest, type: string): boolean {
+  const ranges = (request.headers['accept'] ?? '*/*')
+    .split(',')
+    .map((r) => r.split(';', 1)[0]!.trim());
+  return ranges.some((range) => range === type || range === '*/*' || range === 'application/*');
+}
+
+function notAcceptable(): ApiError {
+  return new ApiError(
+    'NotAcceptable',
+    'only the following media types are accepted: application/json',
+    {
+      details: {},
+    },
+  );
+}
+
+function sha(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex').toUpperCase();
+}

@@ -1,0 +1,231 @@
+/** The default backend: the federation's own objects in the store. */
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { apiVersionOf, type ResourceType } from '../kube/resource.ts';
+import { ApiError, notFound } from '../kube/status.ts';
+import type { Store } from '../store/store.ts';
+import type { Admit, Companions } from './admission.ts';
+import type {
+  Backend,
+  DeleteOptions,
+  Item,
+  ListRequest,
+  ListResult,
+  ObjectRef,
+  RequestContext,
+  WatchRequest,
+  WatchStream,
+  WriteBody,
+  WriteOptions,
+  WriteResult,
+} from './backend.ts';
+import { Collections, keyBelow } from './registry/collections.ts';
+import { Commits } from './registry/commit.ts';
+import type { StoredItem } from './registry/item.ts';
+import { Lists } from './registry/list.ts';
+import { NamespaceGate } from './registry/namespaces.ts';
+import { changeOf, modificationOf, type Patch } from './registry/patching.ts';
+import { Removals } from './registry/removals.ts';
+import { scaleDocument, scaleOf, withScale } from './registry/scale.ts';
+import { requestToken, type TokenSigner } from './registry/token-request.ts';
+import type { ScalePaths, TypeBook } from './registry/type-facts.ts';
+import { servedAs } from './registry/versions.ts';
+import { Watches } from './registry/watch.ts';
+import { type Modification, Writes } from './registry/writes.ts';
+
+/** Deletions of one deletecollection that run at the same time. */
+const deletesAtOnce = 16;
+
+export interface RegistryOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly types: TypeBook;
+  /** After metadata, schema and the kind's own rules. */
+  readonly admit: Admit;
+  readonly companions: Companions;
+  readonly tokenSigner?: TokenSigner | undefined;
+  /** Whether someone takes this finalizer away from objects of the type; absent: nobody does. */
+  readonly processes?: (type: ResourceType, finalizer: 'foregroundDeletion' | 'orphan') => boolean;
+}
+
+export class Registry implements Backend {
+  readonly #options: RegistryOptions;
+  readonly #collections: Collections;
+  readonly #lists: Lists;
+  readonly #watches: Watches;
+  readonly #writes: Writes;
+  readonly #removals: Removals;
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+    const { store, clock } = options;
+    const collections = new Collections(store, clock);
+    const commits = new Commits(store, collections);
+    const gate = new NamespaceGate(collections);
+    const base = { ...options, collections, commits, gate };
+    this.#collections = collections;
+    this.#lists = new Lists(store, collections);
+    this.#watches = new Watches({ ...options, collections });
+    this.#removals = new Removals({ ...base, processes: options.processes ?? (() => false) });
+    this.#writes = new Writes({ ...base, removals: this.#removals });
+  }
+
+  /** Ends watches and timers. */
+  close(): void {
+    this.#watches.close();
+    this.#collections.close();
+  }
+
+  async get(_context: RequestContext, ref: ObjectRef): Promise<Item> {
+    const item = await this.#find(ref);
+    const { subresource = '' } = ref;
+    if (subresource === '' || subresource === 'status') return item;
+    if (subresource === 'scale') return scaleOf(item, this.#scalePaths(ref));
+    throw noSubresource(ref);
+  }
+
+  async list(context: RequestContext, request: ListRequest): Promise<ListResult> {
+    const result = await this.#lists.list(request, context.signal);
+    const apiVersion = apiVersionOf(request.type);
+    if (result.items.every((item) => item.apiVersion === apiVersion)) return result;
+    return { ...result, items: result.items.map((item) => servedAs(item, apiVersion)) };
+  }
+
+  watch(context: RequestContext, request: WatchRequest): Promise<WatchStream> {
+    return this.#watches.watch(request, context.signal);
+  }
+
+  async create(
+    context: RequestContext,
+    ref: ObjectRef,
+    body: WriteBody,
+    options: WriteOptions,
+  ): Promise<WriteResult> {
+    const { type, subresource = '' } = ref;
+    if (subresource === 'token') return this.#createToken(ref, body.object);
+    if (subresource !== '') throw noSubresource(ref);
+    if (!type.verbs.includes('get'))
+      throw new ApiError(
+        'MethodNotAllowed',
+        `${type.kind} is answered, never stored, and nobody here answers it`,
+      );
+    return this.#writes.create(context, ref, body, options);
+  }
+
+  async update(
+    context: RequestContext,
+    ref: ObjectRef,
+    body: WriteBody,
+    options: WriteOptions,
+  ): Promise<WriteResult> {
+    if (ref.subresource === 'scale') {
+      const paths = this.#scalePaths(ref);
+      return this.#scale(
+        context,
+        ref,
+        { make: (old) => withScale(old, body.object, paths) },
+        options,
+      );
+    }
+    checkWritable(ref);
+    const candidate = { object: body.object, problems: body.problems };
+    return this.#writes.modify(context, ref, { make: () => candidate }, options);
+  }
+
+  async patch(
+    context: RequestContext,
+    ref: ObjectRef,
+    patch: Patch,
+    options: WriteOptions,
+  ): Promise<WriteResult> {
+    if (ref.subresource === 'scale') {
+      const paths = this.#scalePaths(ref);
+      const change = changeOf(patch);
+      const make = (old: KubeObject) =>
+        withScale(old, change.apply(scaleDocument(old, paths), undefined), paths);
+      return this.#scale(context, ref, { make }, options);
+    }
+    checkWritable(ref);
+    const now = this.#options.clock.now();
+    return this.#writes.modify(context, ref, modificationOf(patch, { ref, options, now }), options);
+  }
+
+  delete(
+    context: RequestContext,
+    ref: ObjectRef,
+    options: DeleteOptions,
+  ): Promise<{ item: Item; gone: boolean }> {
+    return this.#removals.delete(context, ref, options);
+  }
+
+  async deleteCollection(
+    context: RequestContext,
+    request: ListRequest,
+    options: DeleteOptions,
+  ): Promise<ListResult> {
+    const result = await this.list(context, request);
+    const { type } = request;
+    const items = [...result.items];
+    const deleteSome = async (): Promise<void> => {
+      for (let item = items.shift(); item !== undefined; item = items.shift()) {
+        const { namespace, name } = item;
+        await this.delete(context, { type, namespace, name }, options).catch((error: unknown) => {
+          // Somebody else deleted it: that is what was asked for.
+          if (!(error instanceof ApiError) || error.code !== 404) throw error;
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: deletesAtOnce }, deleteSome));
+    return result;
+  }
+
+  async #find(ref: ObjectRef): Promise<StoredItem> {
+    const live = this.#collections.find(ref.type) ?? (await this.#collections.load(ref.type));
+    const item = live.items.get(keyBelow(ref));
+    if (item === undefined) throw notFound(ref.type, ref.name);
+    return servedAs(item, apiVersionOf(ref.type));
+  }
+
+  async #scale(
+    context: RequestContext,
+    ref: ObjectRef,
+    modification: Modification,
+    options: WriteOptions,
+  ): Promise<WriteResult> {
+    const { item, created } = await this.#writes.modify(context, ref, modification, options);
+    return { item: scaleOf(item as StoredItem, this.#scalePaths(ref)), created };
+  }
+
+  #scalePaths(ref: ObjectRef): ScalePaths {
+    const { scale } = this.#options.types.factsOf(ref.type);
+    if (scale === undefined) throw noSubresource(ref);
+    return scale;
+  }
+
+  async #createToken(ref: ObjectRef, request: KubeObject): Promise<WriteResult> {
+    const { tokenSigner: signer, random, clock } = this.#options;
+    const isAccount = ref.type.group === '' && ref.type.resource === 'serviceaccounts';
+    if (signer === undefined || !isAccount) throw noSubresource(ref);
+    const account = await this.#find(ref);
+    const item = await requestToken(account, request, { signer, random, now: clock.now() });
+    return { item, created: true };
+  }
+}
+
+const writable: ReadonlySet<string> = new Set(['', 'status', 'finalize', 'approval']);
+
+function checkWritable(ref: ObjectRef): void {
+  const { subresource = '' } = ref;
+  if (!writable.has(subresource)) throw noSubresource(ref);
+}
+
+function noSubresource({ subresource = '' }: ObjectRef): ApiError {
+  return new ApiError(
+    'MethodNotAllowed',
+    `the federation does not serve the subresource ${JSON.stringify(subresource)} of its own objects`,
+  );
+}

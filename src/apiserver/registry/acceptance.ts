@@ -1,0 +1,50 @@
+/** Whether an object may be stored: metadata, schema, the kind's own rules, then the admission functions. */
+import type { KubeObject } from '../../kube/object.ts';
+import { invalid, type StatusCause } from '../../kube/status.ts';
+import { validateMeta } from '../../kube/validate-meta.ts';
+import { validateBySchema } from '../../kube/validate-values.ts';
+import type { AdmissionRequest, Admit } from '../admission.ts';
+import type { RequestContext } from '../backend.ts';
+import type { TypeFacts } from './type-facts.ts';
+import { rulesOf } from './type-rules.ts';
+
+/** The object to store. @throws ApiError 422, and whatever admission refuses with */
+export async function accept(
+  context: RequestContext,
+  request: AdmissionRequest,
+  { facts, admit }: { facts: TypeFacts; admit: Admit },
+): Promise<KubeObject> {
+  validate(request, facts);
+  const object = await admit(context, request);
+  if (object !== request.object) validate({ ...request, object }, facts);
+  return object;
+}
+
+function validate({ type, ref, object, old }: AdmissionRequest, facts: TypeFacts): void {
+  const causes: StatusCause[] = validateMeta({
+    type,
+    object,
+    ...(old === undefined ? {} : { old }),
+  });
+  const schemaCauses = validateBySchema(facts.schema, object);
+  // What was wrong in the stored object already does not stop who changes something else.
+  const before =
+    schemaCauses.length > 0 && old !== undefined ? validateBySchema(facts.schema, old) : [];
+  causes.push(...schemaCauses.filter((cause) => !before.some((other) => isSame(cause, other))));
+  causes.push(...(rulesOf(type).validate?.(object, old) ?? []));
+  // A kind's own rules may rely on what its schema says.
+  if (causes.length === 0) causes.push(...(facts.own?.validate?.(object, old) ?? []));
+  if (causes.length > 0)
+    throw invalid(type, ref.name || (object.metadata.generateName ?? ''), causes);
+}
+
+function isSame(a: StatusCause, b: StatusCause): boolean {
+  return a.field === b.field && a.message === b.message;
+}
+
+/** Fields that a writer of this endpoint never comes to own. */
+export function resetFieldsOf(subresource: string, hasStatus: boolean): readonly string[][] {
+  if (subresource === 'status')
+    return [['spec'], ['metadata', 'labels'], ['metadata', 'annotations']];
+  return hasStatus ? [['status']] : [];
+}

@@ -1,0 +1,103 @@
+/** The four kinds of patch, as modifications of an object. */
+import { applyJsonPatch, parseJsonPatch } from '../../kube/json-patch.ts';
+import { applyMergePatch, parseMergePatch } from '../../kube/merge-patch.ts';
+import { isObject, type JsonObject, type KubeObject } from '../../kube/object.ts';
+import { applyPatch } from '../../kube/server-side-apply.ts';
+import { ApiError, badRequest } from '../../kube/status.ts';
+import { strategicMerge } from '../../kube/strategic.ts';
+import { parseYaml } from '../../kube/yaml.ts';
+import type { ObjectRef, PatchType, WriteOptions } from '../backend.ts';
+import { resetFieldsOf } from './acceptance.ts';
+import { withRef, withTypeMeta } from './prepare.ts';
+import { hasSubresource, type TypeFacts } from './type-facts.ts';
+import type { Candidate, Modification } from './writes.ts';
+
+export interface Patch {
+  readonly type: PatchType;
+  readonly body: Buffer;
+}
+
+/** @throws ApiError 400 or 415 for a patch that cannot be read */
+export function modificationOf(
+  patch: Patch,
+  { ref, options, now }: { ref: ObjectRef; options: WriteOptions; now: number },
+): Modification {
+  if (patch.type === 'application/apply-patch+yaml')
+    return applyOf(patch.body, { ref, options, now });
+  const change = changeOf(patch);
+  return {
+    make(old, facts) {
+      const object = change.apply(old as unknown as JsonObject, facts) as unknown as KubeObject;
+      return { object, problems: change.problems };
+    },
+  };
+}
+
+/** What a patch that is no apply does to a JSON document. */
+export interface Change {
+  readonly problems: readonly string[];
+  apply(document: JsonObject, facts: TypeFacts | undefined): JsonObject;
+}
+
+/** Without facts a strategic patch merges by field: for documents without lists (Scale). */
+export function changeOf({ type, body }: Patch): Change {
+  switch (type) {
+    case 'application/json-patch+json': {
+      const { operations, problems } = parseJsonPatch(body);
+      return { problems, apply: (document) => applyJsonPatch(document, operations) as JsonObject };
+    }
+    case 'application/merge-patch+json': {
+      const { patch, problems } = parseMergePatch(body);
+      return { problems, apply: (document) => applyMergePatch(document, patch) };
+    }
+    case 'application/strategic-merge-patch+json': {
+      const { patch, problems } = parseMergePatch(body);
+      return {
+        problems,
+        apply: (document, facts) => {
+          if (facts === undefined) return applyMergePatch(document, patch);
+          const live = document as unknown as KubeObject;
+          return strategicMerge({ schema: facts.schema, live, patch }) as unknown as JsonObject;
+        },
+      };
+    }
+    case 'application/apply-patch+yaml':
+      return applyAsMerge(body);
+  }
+}
+
+/** An apply to a document that has no owners of its own merges its fields. */
+function applyAsMerge(body: Buffer): Change {
+  const { value, problems } = parseYaml(body, { duplicates: 'report' });
+  if (!isObject(value)) throw badRequest('error decoding YAML: the patch is no object');
+  return { problems, apply: (document) => applyMergePatch(document, value) };
+}
+
+function applyOf(
+  body: Buffer,
+  { ref, options, now }: { ref: ObjectRef; options: WriteOptions; now: number },
+): Modification {
+  const { value, problems } = parseYaml(body, { duplicates: 'report' });
+  if (!isObject(value)) throw badRequest('error decoding YAML: the patch is no object');
+  if (problems.length > 0 && options.fieldValidation === 'Strict')
+    throw new ApiError('BadRequest', `error strict decoding YAML: ${problems.join(', ')}`);
+  const { type, subresource = '' } = ref;
+  const typed = withTypeMeta(value as unknown as KubeObject, type);
+  const patch = { ...typed, metadata: withRef(typed.metadata, ref) };
+  const make = (live: KubeObject | undefined, facts: TypeFacts): Candidate | undefined => {
+    const { object, changed } = applyPatch({
+      schema: facts.schema,
+      live,
+      patch,
+      manager: options.fieldManager,
+      force: options.force,
+      now,
+      resetFields: resetFieldsOf(subresource, hasSubresource(type, 'status')),
+      ...(subresource === '' ? {} : { subresource }),
+    });
+    return changed || live === undefined ? { object, managed: true } : undefined;
+  };
+  const modification: Modification = { make };
+  if (subresource !== '') return modification;
+  return { make, makeNew: (facts) => make(undefined, facts)! };
+}

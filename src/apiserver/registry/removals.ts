@@ -1,0 +1,197 @@
+/** Deletes objects: at once, or by a mark that their finalizers are waited for; what goes with a removal is one commit with it. */
+import type { Clock } from '../../base/clock.ts';
+import { type Random, uuid } from '../../base/random.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import { apiVersionOf, type ResourceType } from '../../kube/resource.ts';
+import { conflict, notFound } from '../../kube/status.ts';
+import { type Operation, PreconditionError } from '../../store/store.ts';
+import type { Admit, Companion, Companions, Removal } from '../admission.ts';
+import type { DeleteOptions, ObjectRef, RequestContext } from '../backend.ts';
+import { type Collections, keyBelow, type LiveCollection, prefixOf } from './collections.ts';
+import { type Commits, modified } from './commit.ts';
+import { itemOfObject, type StoredItem } from './item.ts';
+import type { NamespaceGate } from './namespaces.ts';
+import { timestamp } from './prepare.ts';
+import { servedAs } from './versions.ts';
+
+const racesMax = 16;
+
+export interface RemovalsOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly collections: Collections;
+  readonly commits: Commits;
+  readonly gate: NamespaceGate;
+  readonly admit: Admit;
+  readonly companions: Companions;
+  /** Whether someone takes this finalizer away from objects of the type; else it is not set. */
+  readonly processes: (type: ResourceType, finalizer: 'foregroundDeletion' | 'orphan') => boolean;
+}
+
+export interface Removed {
+  readonly item: StoredItem;
+  readonly gone: boolean;
+}
+
+export class Removals {
+  readonly #options: RemovalsOptions;
+
+  constructor(options: RemovalsOptions) {
+    this.#options = options;
+  }
+
+  async delete(context: RequestContext, ref: ObjectRef, options: DeleteOptions): Promise<Removed> {
+    const { collections, gate } = this.#options;
+    const live = await collections.load(ref.type);
+    for (let races = 0; ; races++) {
+      const current = live.items.get(keyBelow(ref));
+      if (current === undefined) throw notFound(ref.type, ref.name);
+      checkDeletePreconditions(current, ref, options);
+      gate.checkDelete(ref.type, ref.name);
+      try {
+        return await this.#deleteOnce(context, { ref, options, live, current });
+      } catch (error) {
+        if (!(error instanceof PreconditionError)) throw error;
+        if (races >= racesMax) throw modified(ref.type, ref.name);
+      }
+    }
+  }
+
+  async #deleteOnce(
+    context: RequestContext,
+    { ref, options, live, current }: Deletion,
+  ): Promise<Removed> {
+    const { type } = ref;
+    const { admit, commits } = this.#options;
+    const served = servedAs(current, apiVersionOf(type));
+    const old = served.object();
+    await admit(context, {
+      operation: 'DELETE',
+      type,
+      ref,
+      object: old,
+      old,
+      options: { dryRun: options.dryRun, fieldManager: '' },
+    });
+    const marked = this.#marked(current.object(), type, options);
+    if (isRemovable(marked)) {
+      if (!options.dryRun) {
+        const removal = { type, item: served, options, user: context.user };
+        await this.remove(live, keyBelow(ref), removal);
+      }
+      return { item: served, gone: true };
+    }
+    if (marked === current.object()) return { item: served, gone: false };
+    const { resourceVersion: _version, ...meta } = marked.metadata;
+    const object = { ...marked, metadata: meta };
+    if (options.dryRun) return { item: itemOfObject(object, current.resourceVersion), gone: false };
+    const put = commits.put(live.items.prefix + keyBelow(ref), object, current.revision);
+    const item = await commits.write(live, put);
+    return { item: servedAs(item, apiVersionOf(type)), gone: false };
+  }
+
+  /** Removes an object for good, with the records that go with it, in one commit. @throws PreconditionError */
+  async remove(
+    live: LiveCollection,
+    key: string,
+    removal: Removal & { readonly item: StoredItem },
+  ): Promise<void> {
+    const { companions, commits } = this.#options;
+    const expect = removal.item.revision;
+    const operations: Operation[] = [{ delete: live.items.prefix + key, expect }];
+    for (const companion of companions(removal)) operations.push(this.#put(companion));
+    await commits.run(operations);
+  }
+
+  #put({ type, object }: Companion): Operation {
+    const { clock, random, commits } = this.#options;
+    const { resourceVersion: _version, ...meta } = object.metadata;
+    const metadata = {
+      ...meta,
+      uid: meta.uid ?? uuid(random),
+      generation: 1,
+      creationTimestamp: meta.creationTimestamp ?? timestamp(clock.now()),
+    };
+    const key = keyBelow({ namespace: meta.namespace ?? '', name: meta.name ?? '' });
+    const whole = { ...object, apiVersion: apiVersionOf(type), kind: type.kind, metadata };
+    return commits.put(prefixOf(type) + key, whole, undefined);
+  }
+
+  /** The object with its deletion written down; the object itself when that is so already. */
+  #marked(object: KubeObject, type: ResourceType, options: DeleteOptions): KubeObject {
+    const { metadata } = object;
+    const finalizers = this.#finalizers(object, type, options);
+    const phase = type.group === '' && type.resource === 'namespaces' ? terminating(object) : {};
+    if (metadata.deletionTimestamp !== undefined && finalizers === metadata.finalizers)
+      return object;
+    return {
+      ...object,
+      metadata: {
+        ...metadata,
+        ...(finalizers === undefined ? {} : { finalizers }),
+        ...(metadata.deletionTimestamp !== undefined || metadata.generation === undefined
+          ? {}
+          : { generation: metadata.generation + 1 }),
+        deletionTimestamp: metadata.deletionTimestamp ?? timestamp(this.#options.clock.now()),
+        deletionGracePeriodSeconds: 0,
+      },
+      ...phase,
+    };
+  }
+
+  #finalizers(
+    { metadata }: KubeObject,
+    type: ResourceType,
+    { propagationPolicy }: DeleteOptions,
+  ): string[] | undefined {
+    const { finalizers } = metadata;
+    const wanted =
+      propagationPolicy === 'Foreground'
+        ? ('foregroundDeletion' as const)
+        : propagationPolicy === 'Orphan'
+          ? ('orphan' as const)
+          : undefined;
+    if (wanted === undefined || finalizers?.includes(wanted)) return finalizers;
+    return this.#options.processes(type, wanted) ? [...(finalizers ?? []), wanted] : finalizers;
+  }
+}
+
+interface Deletion {
+  readonly ref: ObjectRef;
+  readonly options: DeleteOptions;
+  readonly live: LiveCollection;
+  readonly current: StoredItem;
+}
+
+function terminating(namespace: KubeObject): { status: Record<string, unknown> } {
+  return { status: { ...(namespace['status'] as object | undefined), phase: 'Terminating' } };
+}
+
+/** Marked for deletion, and nobody is waited for. */
+export function isRemovable(object: KubeObject): boolean {
+  const { deletionTimestamp, finalizers = [] } = object.metadata;
+  if (deletionTimestamp === undefined || finalizers.length > 0) return false;
+  if (object.kind !== 'Namespace' || object.apiVersion !== 'v1') return true;
+  const spec = object['spec'] as { finalizers?: readonly string[] } | undefined;
+  return (spec?.finalizers ?? []).length === 0;
+}
+
+function checkDeletePreconditions(
+  current: StoredItem,
+  ref: ObjectRef,
+  { preconditions: { uid, resourceVersion } }: DeleteOptions,
+): void {
+  if (uid !== undefined && uid !== current.uid)
+    throw conflict(
+      ref.type,
+      ref.name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.uid}`,
+    );
+  if (resourceVersion !== undefined && resourceVersion !== current.resourceVersion)
+    throw conflict(
+      ref.type,
+      ref.name,
+      'Precondition failed: ResourceVersion in precondition: ' +
+        `${resourceVersion}, ResourceVersion in object meta: ${current.resourceVersion}`,
+    );
+}

@@ -1,0 +1,303 @@
+/** Creates and changes objects: prepare, accept, account for owners, commit; again when somebody was quicker. */
+import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import { applyDefaults } from '../../kube/defaults.ts';
+import { deepEqual } from '../../kube/json.ts';
+import { updateManagedFields } from '../../kube/managed-fields.ts';
+import type { KubeObject, ObjectMeta } from '../../kube/object.ts';
+import { apiVersionOf } from '../../kube/resource.ts';
+import { alreadyExists, conflict, invalid, isApiError, notFound } from '../../kube/status.ts';
+import { decodeObject } from '../../kube/validate.ts';
+import { PreconditionError } from '../../store/store.ts';
+import type { Admit } from '../admission.ts';
+import type {
+  ObjectRef,
+  RequestContext,
+  WriteBody,
+  WriteOptions,
+  WriteResult,
+} from '../backend.ts';
+import { accept, resetFieldsOf } from './acceptance.ts';
+import { type Collections, keyBelow, type LiveCollection } from './collections.ts';
+import { type Commits, modified } from './commit.ts';
+import { itemOfObject, type StoredItem } from './item.ts';
+import type { NamespaceGate } from './namespaces.ts';
+import {
+  generatedName,
+  newMeta,
+  splitBySubresource,
+  updatedMeta,
+  withGeneration,
+  withRef,
+  withTypeMeta,
+} from './prepare.ts';
+import { isRemovable, type Removals } from './removals.ts';
+import { hasSubresource, type TypeBook, type TypeFacts } from './type-facts.ts';
+import { rulesOf } from './type-rules.ts';
+import { servedAs } from './versions.ts';
+
+/** As kube-apiserver: other random suffixes are tried when a generated name is taken. */
+const generatedNamesMax = 8;
+/** Lost races of one write before the client is told. */
+const racesMax = 16;
+
+export interface WritesOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly types: TypeBook;
+  readonly collections: Collections;
+  readonly commits: Commits;
+  readonly gate: NamespaceGate;
+  readonly removals: Removals;
+  readonly admit: Admit;
+}
+
+/** What a body or a patch makes of an object. */
+export interface Candidate {
+  /** metadata.resourceVersion and uid, when set, are preconditions. */
+  readonly object: KubeObject;
+  /** Duplicate fields in the body, as the decoder words them. */
+  readonly problems?: readonly string[];
+  /** metadata.managedFields is right already (server-side apply). */
+  readonly managed?: boolean;
+}
+
+export interface Modification {
+  /** Called again with the newer object after a lost race; undefined: nothing to change. */
+  make(old: KubeObject, facts: TypeFacts): Candidate | undefined;
+  /** Makes the object when there is none; absent: 404. */
+  makeNew?(facts: TypeFacts): Candidate;
+}
+
+interface Write {
+  readonly context: RequestContext;
+  readonly ref: ObjectRef;
+  readonly options: WriteOptions;
+  readonly facts: TypeFacts;
+  readonly live: LiveCollection;
+}
+
+export class Writes {
+  readonly #options: WritesOptions;
+
+  constructor(options: WritesOptions) {
+    this.#options = options;
+  }
+
+  async create(
+    context: RequestContext,
+    ref: ObjectRef,
+    body: WriteBody,
+    options: WriteOptions,
+  ): Promise<WriteResult> {
+    const write = await this.#begin(context, ref, options);
+    return this.#create(write, { object: body.object, problems: body.problems });
+  }
+
+  async modify(
+    context: RequestContext,
+    ref: ObjectRef,
+    modification: Modification,
+    options: WriteOptions,
+  ): Promise<WriteResult> {
+    const write = await this.#begin(context, ref, options);
+    const { facts, live } = write;
+    for (let races = 0; ; races++) {
+      const current = live.items.get(keyBelow(ref));
+      try {
+        if (current !== undefined) {
+          const old = servedAs(current, apiVersionOf(ref.type)).object();
+          const candidate = modification.make(old, facts);
+          return candidate === undefined
+            ? { item: servedAs(current, apiVersionOf(ref.type)), created: false }
+            : await this.#update(write, { current, old, candidate });
+        }
+        if (modification.makeNew === undefined) throw notFound(ref.type, ref.name);
+        return await this.#create(write, modification.makeNew(facts));
+      } catch (error) {
+        const raced =
+          error instanceof PreconditionError ||
+          (current === undefined && isApiError(error, 'AlreadyExists'));
+        if (!raced) throw error;
+        if (races >= racesMax) throw modified(ref.type, ref.name);
+      }
+    }
+  }
+
+  async #begin(context: RequestContext, ref: ObjectRef, options: WriteOptions): Promise<Write> {
+    const { types, collections } = this.#options;
+    const live = await collections.load(ref.type);
+    return { context, ref, options, facts: types.factsOf(ref.type), live };
+  }
+
+  async #create(write: Write, candidate: Candidate): Promise<WriteResult> {
+    const { context, options, facts, ref } = write;
+    const checkNamespace = await this.#options.gate.open(ref.type, ref.namespace);
+    const typed = withTypeMeta(candidate.object, ref.type);
+    const decoded = decodeObject({
+      schema: facts.schema,
+      object: { ...typed, metadata: typed.metadata ?? {} },
+      problems: candidate.problems ?? [],
+      fieldValidation: options.fieldValidation,
+      warn: (text) => context.warn(text),
+    });
+    const object = { ...decoded, metadata: withRef(decoded.metadata, ref) };
+    for (let tries = 1; ; tries++) {
+      const generated = generatedName(object.metadata, this.#options.random);
+      const metadata =
+        generated === undefined ? object.metadata : { ...object.metadata, name: generated };
+      const named = { ...object, metadata };
+      try {
+        return await this.#createNamed(write, { ...candidate, object: named }, checkNamespace);
+      } catch (error) {
+        const taken = generated !== undefined && isApiError(error, 'AlreadyExists');
+        if (!taken || tries >= generatedNamesMax) throw error;
+      }
+    }
+  }
+
+  async #createNamed(
+    write: Write,
+    candidate: Candidate,
+    checkNamespace: () => void,
+  ): Promise<WriteResult> {
+    const { context, options, facts, live } = write;
+    const { type, namespace } = write.ref;
+    const { clock, random, admit, commits } = this.#options;
+    const ref = { type, namespace, name: candidate.object.metadata.name ?? '' };
+    const key = keyBelow(ref);
+    if (live.items.get(key) !== undefined) throw alreadyExists(type, ref.name);
+    const now = clock.now();
+    const metadata = newMeta(candidate.object.metadata, { type, random, now });
+    let object: KubeObject = { ...candidate.object, metadata };
+    const hasStatus = hasSubresource(type, 'status');
+    if (hasStatus) delete object['status'];
+    object = rulesOf(type).prepare?.(object, undefined) ?? object;
+    object = applyDefaults(facts.schema, object);
+    const admission = { operation: 'CREATE', type, ref, object, old: undefined, options } as const;
+    object = await accept(context, admission, { facts, admit });
+    if (candidate.managed !== true)
+      object = withManagedFields(object, {
+        schema: facts.schema,
+        live: undefined,
+        object,
+        manager: options.fieldManager,
+        now,
+        resetFields: resetFieldsOf('', hasStatus),
+      });
+    if (options.dryRun) return { item: itemOfObject(object, ''), created: true };
+    checkNamespace();
+    try {
+      const put = commits.put(live.items.prefix + key, storedAs(object, facts), 0);
+      const item = await commits.write(live, put);
+      return { item: servedAs(item, apiVersionOf(type)), created: true };
+    } catch (error) {
+      if (error instanceof PreconditionError) throw alreadyExists(type, ref.name);
+      throw error;
+    }
+  }
+
+  async #update(
+    write: Write,
+    { current, old, candidate }: { current: StoredItem; old: KubeObject; candidate: Candidate },
+  ): Promise<WriteResult> {
+    const { context, ref, options, facts, live } = write;
+    const { type } = ref;
+    checkPreconditions(candidate.object.metadata ?? {}, current, {
+      ref,
+      native: facts.schema.native,
+    });
+    const object = await this.#updated(write, { old, candidate });
+    const unchanged = { item: servedAs(current, apiVersionOf(type)), created: false };
+    const { resourceVersion: _version, ...oldMeta } = old.metadata;
+    if (deepEqual(object, { ...old, metadata: oldMeta })) return unchanged;
+    if (options.dryRun) {
+      return { item: itemOfObject(object, current.resourceVersion), created: false };
+    }
+    if (isRemovable(object)) {
+      const removal = { type, item: current, options: undefined, user: context.user };
+      await this.#options.removals.remove(live, keyBelow(ref), removal);
+      return { item: itemOfObject(object, current.resourceVersion), created: false };
+    }
+    const { commits } = this.#options;
+    const key = live.items.prefix + keyBelow(ref);
+    const put = commits.put(key, storedAs(object, facts), current.revision);
+    const item = await commits.write(live, put);
+    return { item: servedAs(item, apiVersionOf(type)), created: false };
+  }
+
+  /** The whole object as it is to be stored, without resourceVersion. */
+  async #updated(
+    { context, ref, options, facts }: Write,
+    { old, candidate }: { old: KubeObject; candidate: Candidate },
+  ): Promise<KubeObject> {
+    const { type, subresource = '' } = ref;
+    const { schema } = facts;
+    const typed = withTypeMeta(candidate.object, type);
+    const decoded = decodeObject({
+      schema,
+      object: { ...typed, metadata: typed.metadata ?? {} },
+      problems: candidate.problems ?? [],
+      fieldValidation: options.fieldValidation,
+      warn: (text) => context.warn(text),
+    });
+    const metadata = updatedMeta(withRef(decoded.metadata, ref), old.metadata);
+    let object: KubeObject = { ...decoded, metadata };
+    object = splitBySubresource(object, old, { type, subresource, native: schema.native });
+    const { resourceVersion: _version, ...meta } = object.metadata;
+    object = { ...object, metadata: meta };
+    if (subresource === '') object = rulesOf(type).prepare?.(object, old) ?? object;
+    object = applyDefaults(schema, object);
+    const admission = { operation: 'UPDATE', type, ref, object, old, options } as const;
+    object = await accept(context, admission, { facts, admit: this.#options.admit });
+    object = withGeneration(object, old);
+    if (candidate.managed === true) return object;
+    return withManagedFields(object, {
+      schema,
+      live: old,
+      object,
+      manager: options.fieldManager,
+      now: this.#options.clock.now(),
+      resetFields: resetFieldsOf(subresource, hasSubresource(type, 'status')),
+      ...(subresource === '' ? {} : { subresource }),
+    });
+  }
+}
+
+function withManagedFields(
+  object: KubeObject,
+  options: Parameters<typeof updateManagedFields>[0],
+): KubeObject {
+  const managedFields = updateManagedFields(options);
+  const { managedFields: _sent, ...metadata } = object.metadata;
+  if (managedFields === undefined) return { ...object, metadata };
+  return { ...object, metadata: { ...metadata, managedFields } };
+}
+
+function storedAs(object: KubeObject, facts: TypeFacts): KubeObject {
+  return object.apiVersion === facts.storedAs ? object : { ...object, apiVersion: facts.storedAs };
+}
+
+/** @throws ApiError 409 when the body speaks of another version or another object, 422 when it must name a version */
+function checkPreconditions(
+  meta: ObjectMeta,
+  current: StoredItem,
+  { ref, native }: { ref: ObjectRef; native: boolean },
+): void {
+  const { uid = '', resourceVersion = '' } = meta;
+  if (uid !== '' && uid !== current.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.uid}`;
+    throw conflict(ref.type, ref.name, why);
+  }
+  if (resourceVersion === '' || resourceVersion === '0') {
+    if (native) return;
+    throw invalid(ref.type, ref.name, [
+      {
+        reason: 'FieldValueInvalid',
+        message: 'Invalid value: 0: must be specified for an update',
+        field: 'metadata.resourceVersion',
+      },
+    ]);
+  }
+  if (resourceVersion !== current.resourceVersion) throw modified(ref.type, ref.name);
+}
