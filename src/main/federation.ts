@@ -5,6 +5,7 @@ import { decisionKind, tombstoneKind } from '../api/records.ts';
 import type { Admit } from '../apiserver/admission.ts';
 import { createApi } from '../apiserver/api.ts';
 import type { TokenVerifier } from '../apiserver/auth/authenticate.ts';
+import { rbacAdmission } from '../apiserver/auth/escalation.ts';
 import type { ServiceAccountTokens } from '../apiserver/auth/service-account-tokens.ts';
 import type { Backend, User } from '../apiserver/backend.ts';
 import type { Catalog } from '../apiserver/catalog.ts';
@@ -127,7 +128,7 @@ async function serveApi(
     random,
     logger: log,
     kinds: [clusterKind, distributionKind, clusterDistributionKind, decisionKind, tombstoneKind],
-    admit: [placementAdmission, preflightAdmission(parts)],
+    admit: [rbacAdmission(access.authorizer), placementAdmission, preflightAdmission(parts)],
     companions: tombstonesOf({ clock, units: () => parts.propagation?.units }),
     ...(options.serviceAccounts === undefined ? {} : { tokenSigner: options.serviceAccounts }),
     backendFor: (type, registry) => backendFor(type, registry, { parts, access }),
