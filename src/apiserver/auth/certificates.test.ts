@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { connect, createServer } from 'node:tls';
 import { StepClock } from '../../base/clock.ts';
 import { UserError } from '../../base/errors.ts';
 import { SeededRandom } from '../../base/random.ts';
@@ -33,6 +34,29 @@ test('what the authority issues verifies against it, with the names that were as
   assert.equal(subject.CN, 'ada, O=system:masters');
   assert.deepEqual(subject.O, ['devs', 'ops']);
   assert.equal(Date.parse(client.validTo), now + 30 * 24 * 60 * 60 * 1000);
+});
+
+test('a client that trusts only the authority gets in', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'pki-'));
+  const clock = new StepClock(Date.now());
+  const hosts = ['localhost'];
+  const pki = await loadPki({ directory, hosts, clock, random: new SeededRandom(1) });
+  const server = createServer({ cert: pki.serving.certificate, key: pki.serving.key });
+  try {
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as { port: number };
+    const target = { host: '127.0.0.1', port, servername: 'localhost', ca: pki.authority };
+    const authorized = await new Promise<boolean>((done, failed) => {
+      const socket = connect(target, () => {
+        done(socket.authorized);
+        socket.end();
+      }).on('error', failed);
+    });
+    assert.equal(authorized, true);
+  } finally {
+    server.close();
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test('keys and certificates are made once, with mode 0600, and renewed before they end', async () => {

@@ -103,7 +103,8 @@ export function issueServing(hosts: readonly string[], issued: Issued): Promise<
     type: isIP(host) === 0 ? ('dns' as const) : ('ip' as const),
     value: host,
   }));
-  return issue(nameOf('ubernetes', []), issued, [
+  // Not the authority's own name: a certificate with its issuer's name counts as self-signed.
+  return issue(nameOf('ubernetes-apiserver', []), issued, [
     new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
     new SubjectAlternativeNameExtension(names),
   ]);

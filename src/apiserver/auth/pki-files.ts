@@ -100,7 +100,8 @@ async function loadAuthority(options: PkiOptions): Promise<Authority> {
       'Restore ca.key from a backup, or remove the folder to begin with a new authority.',
     );
   const keys = await generateKeys();
-  const authority = await createAuthority('ubernetes', keys, validity(options, authorityDays));
+  // Not the name of a leaf: whose subject is its issuer passes for self-signed (OpenSSL).
+  const authority = await createAuthority('ubernetes-ca', keys, validity(options, authorityDays));
   write(options, 'ca.key', await exportKey(keys.privateKey));
   write(options, 'ca.crt', pemOf(authority.certificate));
   return authority;
