@@ -1,5 +1,6 @@
 /** Whether an object may be stored: metadata, schema, the kind's own rules, then the admission functions. */
 import type { KubeObject } from '../../kube/object.ts';
+import type { ResourceType } from '../../kube/resource.ts';
 import { invalid, type StatusCause } from '../../kube/status.ts';
 import { validateMeta } from '../../kube/validate-meta.ts';
 import { validateBySchema } from '../../kube/validate-values.ts';
@@ -21,11 +22,7 @@ export async function accept(
 }
 
 function validate({ type, ref, object, old }: AdmissionRequest, facts: TypeFacts): void {
-  const causes: StatusCause[] = validateMeta({
-    type,
-    object,
-    ...(old === undefined ? {} : { old }),
-  });
+  const causes = metaCauses(type, object, old);
   const schemaCauses = validateBySchema(facts.schema, object);
   // What was wrong in the stored object already does not stop who changes something else.
   const before =
@@ -36,6 +33,21 @@ function validate({ type, ref, object, old }: AdmissionRequest, facts: TypeFacts
   if (causes.length === 0) causes.push(...(facts.own?.validate?.(object, old) ?? []));
   if (causes.length > 0)
     throw invalid(type, ref.name || (object.metadata.generateName ?? ''), causes);
+}
+
+function metaCauses(
+  type: ResourceType,
+  object: KubeObject,
+  old: KubeObject | undefined,
+): StatusCause[] {
+  if (old === undefined) return validateMeta({ type, object });
+  // The version that the client named was compared long before.
+  const { resourceVersion = '' } = old.metadata;
+  return validateMeta({
+    type,
+    old,
+    object: { ...object, metadata: { ...object.metadata, resourceVersion } },
+  });
 }
 
 function isSame(a: StatusCause, b: StatusCause): boolean {

@@ -25,8 +25,14 @@ export class ChangeEvents {
     const { item, previous } = this.change;
     const now = item !== undefined && selection.matches(item);
     const before = previous !== undefined && selection.matches(previous);
-    if (now && before) return (this.#modified ??= [{ type: 'MODIFIED', item }]);
-    if (now) return (this.#added ??= [{ type: 'ADDED', item }]);
+    if (now && before) {
+      this.#modified ??= [{ type: 'MODIFIED', item }];
+      return this.#modified;
+    }
+    if (now) {
+      this.#added ??= [{ type: 'ADDED', item }];
+      return this.#added;
+    }
     if (!before) return undefined;
     this.#deleted ??= [{ type: 'DELETED', item: previous.at(this.change.revision) }];
     return this.#deleted;
