@@ -12,7 +12,7 @@ import type {
   WatchStream,
 } from '../apiserver/backend.ts';
 import { Channel } from '../base/channel.ts';
-import { encodeObject } from '../kube/json.ts';
+import { encodeObject, spliceResourceVersion } from '../kube/json.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import { matchFields, matchLabels } from '../kube/selector.ts';
@@ -208,7 +208,7 @@ function itemOf(object: KubeObject): Item {
     uid,
     resourceVersion,
     labels,
-    bytes: encodeObject(object),
+    bytes: spliceResourceVersion(encodeObject(object), resourceVersion),
     object: () => object,
   };
 }
