@@ -76,6 +76,7 @@ export class NativeDecoder {
           continue;
         const goPath = at.goPath === '' ? name : `${at.goPath}.${name}`;
         after = this.#value(type, value, { struct: at.struct, goPath, path });
+        if (type.go === 'omit' && isEmpty(type, after)) after = undefined;
       }
       if (after === value) continue;
       out ??= { ...object };
@@ -142,6 +143,13 @@ export class NativeDecoder {
         return value;
     }
   }
+}
+
+/** What Go leaves out of JSON when it is no pointer. */
+function isEmpty(node: SchemaNode, value: Json): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  if (!isObject(value)) return value === '' || value === 0 || value === false;
+  return node.shape.map?.fields.size === 0 && Object.keys(value).length === 0;
 }
 
 function quantity(value: Json): Json {

@@ -1,4 +1,5 @@
 /** OpenAPI v3 to schema nodes: $refs resolved, every definition compiled once, descriptions left behind. */
+import { goFields } from './go-fields.ts';
 import { parseJson } from './json.ts';
 import { isObject, type Json, type JsonObject, objectAt } from './object.ts';
 import type { GroupVersionKind } from './resource.ts';
@@ -28,7 +29,7 @@ export function plainNode(of: Shape): SchemaNode {
     shape: of,
     nullable: false,
     default: undefined,
-    required: false,
+    go: undefined,
     patch: undefined,
     atomic: undefined,
   };
@@ -155,13 +156,13 @@ export class SchemaCompiler {
     const own = objectAt(schema);
     const of =
       reference === undefined
-        ? this.#inline(schema, undefined, keepsUnknown, depth)
+        ? this.#inline(schema, keepsUnknown, depth)
         : this.#definition(reference);
     return {
       shape: of,
       nullable: schema.nullable === true,
       default: own?.default,
-      required: false,
+      go: undefined,
       patch: patchOf(schema),
       atomic: reference === undefined ? undefined : mapAtomic(schema),
     };
@@ -181,13 +182,8 @@ export class SchemaCompiler {
     return own;
   }
 
-  #inline(
-    schema: JsonObject,
-    definition: string | undefined,
-    keepsUnknown: boolean,
-    depth: number,
-  ): Shape {
-    const own = shape({ definition });
+  #inline(schema: JsonObject, keepsUnknown: boolean, depth: number): Shape {
+    const own = shape({});
     this.#fill(own, schema, keepsUnknown, depth);
     return own;
   }
@@ -199,19 +195,24 @@ export class SchemaCompiler {
     own.embedded = schema['x-kubernetes-embedded-resource'] === true;
     own.scalar = scalarOf(schema);
     const open = type === undefined && own.scalar === 'any';
-    if (type === 'object' || open) own.map = this.#map(schema, keepsUnknown, depth);
+    if (type === 'object' || open) own.map = this.#map(own.definition, schema, keepsUnknown, depth);
     if (type === 'array' || open) own.list = this.#list(schema, keepsUnknown, depth);
     if (own.embedded && own.map !== undefined) own.map = withTypeMeta(own.map);
     if (!this.native)
       own.rules = compileRules(schema, (inner) => this.node(inner, keepsUnknown, depth + 1));
   }
 
-  #map(schema: JsonObject, keepsUnknown: boolean, depth: number): MapShape {
+  #map(
+    definition: string | undefined,
+    schema: JsonObject,
+    keepsUnknown: boolean,
+    depth: number,
+  ): MapShape {
     const fields = new Map<string, SchemaNode>();
-    const required = new Set(Array.isArray(schema.required) ? schema.required : []);
+    const go = goFields(definition);
     for (const [name, field] of Object.entries(objectAt(schema, 'properties') ?? {})) {
       const node = this.node(field, keepsUnknown, depth + 1);
-      fields.set(name, required.has(name) ? { ...node, required: true } : node);
+      fields.set(name, go === undefined ? node : { ...node, go: go.get(name) });
     }
     const more = schema.additionalProperties;
     let element: SchemaNode | undefined;
@@ -244,8 +245,10 @@ export function compileRoot(schema: JsonObject): SchemaNode {
   };
 }
 
-const metaShape = new SchemaCompiler({}, true).node(metaDocument).shape;
-const metaNode = plainNode({ ...metaShape, definition: objectMeta });
+const metaNode = new SchemaCompiler(
+  { components: { schemas: { [objectMeta]: metaDocument } } },
+  true,
+).node({ $ref: `#/components/schemas/${objectMeta}` });
 const stringNode = plainNode(shape({ scalar: 'string' }));
 
 function withTypeMeta(map: MapShape): MapShape {

@@ -1,4 +1,5 @@
 /** The types of every served kind, compiled from OpenAPI v3 into small shared node graphs. */
+import type { GoField } from './go-fields.ts';
 import type { Json, JsonObject } from './object.ts';
 import { apiVersionOf, type GroupVersionKind, parseApiVersion } from './resource.ts';
 import { anyObject, compileRoot, SchemaCompiler } from './schema-compile.ts';
@@ -66,8 +67,8 @@ export interface SchemaNode {
   readonly nullable: boolean;
   /** Undefined when the schema declares none. */
   readonly default: Json | undefined;
-  /** A required field of its object. */
-  readonly required: boolean;
+  /** How a native kind's Go struct writes this field; undefined for custom kinds. */
+  readonly go: GoField | undefined;
   /** Strategic merge patch: the strategies and the key that names an element. */
   readonly patch: PatchMeta | undefined;
   /** x-kubernetes-map-type at the place of use; undefined: as the shape says. */

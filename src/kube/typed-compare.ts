@@ -18,8 +18,8 @@ export interface CompareOptions {
   readonly before: Json;
   readonly after: Json;
   /**
-   * Native kinds are Go structs in kube-apiserver: a field declared with `default: {}` is a struct and a required list
-   * is a null at least, so they are never added or removed themselves.
+   * Native kinds are Go structs in kube-apiserver: a field declared with `default: {}` is a struct, and a list that Go always
+   * writes is null at least, so they are never added or removed themselves.
    */
   readonly native: boolean;
 }
@@ -170,7 +170,7 @@ function zeroOf(node: SchemaNode): Json | undefined {
   const { map, list } = node.shape;
   if (map === undefined && list === undefined) return undefined;
   if (isObject(node.default) && map !== undefined) return {};
-  return node.required ? null : undefined;
+  return node.go === 'always' ? null : undefined;
 }
 
 function grouped(list: ListShape, items: readonly Json[]): Map<string, Json[]> {
