@@ -158,8 +158,11 @@ class Pair {
   }
 
   reset(): void {
-    this.#client.resetAndDestroy();
-    this.#upstream?.resetAndDestroy();
+    for (const socket of [this.#client, this.#upstream]) {
+      // A reset after a half-close is refused by the system and leaves a handle on which exiting spins.
+      if (socket?.writableEnded) socket.destroy();
+      else socket?.resetAndDestroy();
+    }
   }
 
   /** After a clean end the lanes still deliver what they hold; else both sides go at once. */
