@@ -1,4 +1,7 @@
-/** Minimal objects whose dry-run answers show what kube-apiserver fills in; each says only what it must. */
+/**
+ * Minimal objects whose dry-run answers show what kube-apiserver fills in; each says only what it
+ * must.
+ */
 import type { JsonObject } from '../../src/kube/object.ts';
 
 type Probe = JsonObject & { readonly apiVersion: string; readonly kind: string };

@@ -143,7 +143,10 @@ function fit(field: Field, samples: readonly Sample[]): DefaultRule[] | undefine
   return undefined;
 }
 
-/** Objects that were added hold what their own definition's rules fill in; only their being there is a default here. */
+/**
+ * Objects that were added hold what their own definition's rules fill in; only their being there is
+ * a default here.
+ */
 function reduced(type: SchemaNode, value: Json | undefined): Json | undefined {
   const own = type.shape.definition !== undefined && (type.shape.map?.fields.size ?? 0) > 0;
   return own && isObject(value) ? {} : value;
@@ -168,7 +171,10 @@ function copyOf(name: string, outcomes: readonly Outcome[]): string | undefined 
 
 type Discriminate = (sample: Sample) => RuleCondition;
 
-/** From the most telling to the least: the image, the kind, a field's value or presence; then the kind and one of these. */
+/**
+ * From the most telling to the least: the image, the kind, a field's value or presence; then the
+ * kind and one of these.
+ */
 function* discriminators(field: Field, outcomes: readonly Outcome[]): Generator<Discriminate> {
   const ofKind: Discriminate = ({ kind }) => ({ kind: [kind] });
   const kinds = new Set(outcomes.map(({ sample }) => sample.kind)).size;

@@ -1,8 +1,11 @@
-/** Records which fields a real kube-apiserver fills in, as rules by definition: src/kube/data/recorded-defaults.json. */
+/**
+ * Records which fields a real kube-apiserver fills in, as rules by definition:
+ * src/kube/data/recorded-defaults.json.
+ */
 import { writeFile } from 'node:fs/promises';
 import type { JsonObject } from '../../src/kube/object.ts';
 import { parseApiVersion, pathOf } from '../../src/kube/resource.ts';
-import { SchemaSet } from '../../src/kube/schema.ts';
+import { SchemaSet } from '../../src/kube/schema-set.ts';
 import { startFleet } from '../../testbed/fleet.ts';
 import { defaultProbes } from './default-probes.ts';
 import { DefaultSamples } from './default-rules.ts';

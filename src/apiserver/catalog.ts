@@ -8,7 +8,8 @@ import {
   parseApiVersion,
   type ResourceType,
 } from '../kube/resource.ts';
-import { SchemaSet, schemalessType, type TypeSchema } from '../kube/schema.ts';
+import type { TypeSchema } from '../kube/schema.ts';
+import { SchemaSet, schemalessType } from '../kube/schema-set.ts';
 import type { Store } from '../store/store.ts';
 import { type AggregatedDiscovery, type DiscoveredGroup, sanitize } from './catalog/discovered.ts';
 import { Documents } from './catalog/documents.ts';

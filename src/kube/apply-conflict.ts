@@ -1,4 +1,6 @@
-/** The refusal of an apply that would take fields from other managers, in kube-apiserver's words. */
+/**
+ * The refusal of an apply that would take fields from other managers, in kube-apiserver's words.
+ */
 import type { Owner } from './owners.ts';
 import { describePath } from './path-element.ts';
 import { quoteGo } from './quote.ts';

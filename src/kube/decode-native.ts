@@ -1,4 +1,7 @@
-/** Decodes native kinds as Go decodes JSON into structs: wrong types are refused in Go's words, nulls are zero values. */
+/**
+ * Decodes native kinds as Go decodes JSON into structs: wrong types are refused in Go's words,
+ * nulls are zero values.
+ */
 import { goKind, setField } from './json.ts';
 import { isObject, type Json, type JsonObject } from './object.ts';
 import { quoteGo } from './quote.ts';

@@ -1,4 +1,7 @@
-/** Fills in what a client left out: defaults that the schema declares, and recorded ones of native kinds. */
+/**
+ * Fills in what a client left out: defaults that the schema declares, and recorded ones of native
+ * kinds.
+ */
 import { setField } from './json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
 import { rulesOf, ruleValue } from './recorded-defaults.ts';
@@ -101,7 +104,10 @@ function declaredDefaults({ shape }: SchemaNode): readonly [string, SchemaNode][
   return fields;
 }
 
-/** Whether anything at or below a node has a default; most of a schema has none and need not be walked. */
+/**
+ * Whether anything at or below a node has a default; most of a schema has none and need not be
+ * walked.
+ */
 const known = new WeakMap<object, boolean>();
 
 function hasDefaults(node: SchemaNode): boolean {

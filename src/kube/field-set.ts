@@ -1,4 +1,6 @@
-/** Sets of field paths as immutable tries that share their parts, and FieldsV1, their written form. */
+/**
+ * Sets of field paths as immutable tries that share their parts, and FieldsV1, their written form.
+ */
 import { setField } from './json.ts';
 import { isObject, type Json, type JsonObject } from './object.ts';
 import { compareElements, normalizeElement } from './path-element.ts';
@@ -11,7 +13,8 @@ const none: Children = new Map();
 const maxDepth = 500;
 
 /**
- * The paths below one point: whether the point itself is in the set, and what is below it by path element.
+ * The paths below one point: whether the point itself is in the set, and what is below it by path
+ * element.
  * No node is without members, except the root of an empty set.
  */
 export class FieldSet {
@@ -123,7 +126,9 @@ export class FieldSet {
     return true;
   }
 
-  /** Every path in kube-apiserver's order: the members of a level, then what is below each element. */
+  /**
+   * Every path in kube-apiserver's order: the members of a level, then what is below each element.
+   */
   *paths(prefix: readonly string[] = []): Generator<readonly string[]> {
     const elements = [...this.children.keys()].sort(compareElements);
     for (const element of elements)

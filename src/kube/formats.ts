@@ -42,7 +42,10 @@ function isCidr(value: string): boolean {
   return family !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
 }
 
-/** 'type': not of this format; 'range': too large for it; undefined: fine, or a format that nobody checks. */
+/**
+ * 'type': not of this format; 'range': too large for it; undefined: fine, or a format that nobody
+ * checks.
+ */
 export function formatProblem(format: string, value: Json): 'type' | 'range' | undefined {
   if (typeof value === 'string') {
     const check = Object.hasOwn(formats, format) ? formats[format] : undefined;

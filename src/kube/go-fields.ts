@@ -1,4 +1,7 @@
-/** How kube-apiserver's Go structs write a field to JSON: what OpenAPI does not tell, from the recorded field table. */
+/**
+ * How kube-apiserver's Go structs write a field to JSON: what OpenAPI does not tell, from the
+ * recorded field table.
+ */
 import { type MessageType, protobufTable } from './protobuf-table.ts';
 
 /**
@@ -11,7 +14,10 @@ type Fields = ReadonlyMap<string, GoField>;
 
 let known: Map<string, Fields> | undefined;
 
-/** The fields of a definition such as io.k8s.api.apps.v1.DeploymentSpec; undefined for what no Go struct stands behind. */
+/**
+ * The fields of a definition such as io.k8s.api.apps.v1.DeploymentSpec; undefined for what no Go
+ * struct stands behind.
+ */
 export function goFields(definition: string | undefined): Fields | undefined {
   if (definition === undefined) return undefined;
   known ??= collect();

@@ -22,14 +22,20 @@ export interface ManagedOptions {
   readonly schema: TypeSchema;
   /** The stored object; absent on create. */
   readonly live: KubeObject | undefined;
-  /** The object to be stored, after defaults; its managedFields are those that the client sent, if any. */
+  /**
+   * The object to be stored, after defaults; its managedFields are those that the client sent, if
+   * any.
+   */
   readonly object: KubeObject;
   readonly manager: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
   /** 'status', 'scale' …; absent for the object itself. */
   readonly subresource?: string;
-  /** Fields that this endpoint never writes ([['status']] on the object, [['spec']] on status): never owned by its writers. */
+  /**
+   * Fields that this endpoint never writes ([['status']] on the object, [['spec']] on status):
+   * never owned by its writers.
+   */
   readonly resetFields?: readonly (readonly string[])[];
 }
 
@@ -54,7 +60,10 @@ export function emptyObject(schema: TypeSchema): KubeObject {
   return { apiVersion: apiVersionOf(schema), kind: schema.kind, metadata: {} };
 }
 
-/** Clients may rewrite managedFields of the object itself; what they leave out or garble comes from the stored object. */
+/**
+ * Clients may rewrite managedFields of the object itself; what they leave out or garble comes from
+ * the stored object.
+ */
 function ownersToStart(options: ManagedOptions): {
   owners: Owners;
   entries: ManagedFieldsEntry[] | undefined;
@@ -92,7 +101,8 @@ export interface TrackOptions extends Omit<ManagedOptions, 'live' | 'object'> {
 }
 
 /**
- * Gives what changed to the manager of this update and takes it from the others; false when nothing did.
+ * Gives what changed to the manager of this update and takes it from the others; false when nothing
+ * did.
  * @throws TypedError when a list holds what cannot be named
  */
 export function trackUpdate(options: TrackOptions): boolean {
@@ -156,7 +166,10 @@ export function resetSet(fields: readonly (readonly string[])[] | undefined): Fi
   return FieldSet.from(fields.map((path) => path.map((name) => `f:${name}`)));
 }
 
-/** What changed, seen by the schema of each version that an owner uses; objects look alike in all versions. */
+/**
+ * What changed, seen by the schema of each version that an owner uses; objects look alike in all
+ * versions.
+ */
 export class Comparisons {
   readonly #options: {
     readonly schema: TypeSchema;

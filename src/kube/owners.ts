@@ -21,7 +21,10 @@ export type Owners = Map<string, Owner>;
 /** Updates of more managers than this are put together, the oldest first. */
 const maxUpdateOwners = 10;
 
-/** What makes an owner one: appliers are one whatever version they use. Sorts as kube-apiserver sorts managers. */
+/**
+ * What makes an owner one: appliers are one whatever version they use. Sorts as kube-apiserver
+ * sorts managers.
+ */
 export function identityOf(owner: {
   readonly manager: string;
   readonly operation: string;
@@ -164,7 +167,8 @@ export function capUpdateOwners(owners: Owners): void {
 }
 
 /**
- * An owner's set after its type changed from granular to atomic: it then owns the whole instead of the parts.
+ * An owner's set after its type changed from granular to atomic: it then owns the whole instead of
+ * the parts.
  */
 export function reconcileSet(set: FieldSet, node: SchemaNode): FieldSet {
   return reconciled(set, node, true);

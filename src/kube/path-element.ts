@@ -31,7 +31,8 @@ function escapeUnit(unit: string): string {
 }
 
 /**
- * The same element in the one form that we compare by; undefined for kinds of elements that nobody knows yet.
+ * The same element in the one form that we compare by; undefined for kinds of elements that nobody
+ * knows yet.
  * @throws SyntaxError for a malformed element
  */
 export function normalizeElement(text: string): string | undefined {

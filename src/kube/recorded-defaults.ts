@@ -1,4 +1,6 @@
-/** Defaults that kube-apiserver fills in by code: recorded from a real one, as rules by definition. */
+/**
+ * Defaults that kube-apiserver fills in by code: recorded from a real one, as rules by definition.
+ */
 import recorded from './data/recorded-defaults.json' with { type: 'json' };
 import type { Json, JsonObject } from './object.ts';
 import { fieldOf } from './typed.ts';

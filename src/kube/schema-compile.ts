@@ -1,4 +1,7 @@
-/** OpenAPI v3 to schema nodes: $refs resolved, every definition compiled once, descriptions left behind. */
+/**
+ * OpenAPI v3 to schema nodes: $refs resolved, every definition compiled once, descriptions left
+ * behind.
+ */
 import { goFields } from './go-fields.ts';
 import { parseJson } from './json.ts';
 import { isObject, type Json, type JsonObject, objectAt } from './object.ts';

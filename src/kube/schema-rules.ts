@@ -3,7 +3,8 @@ import v8 from 'node:v8';
 import type { Json, JsonObject } from './object.ts';
 import type { SchemaNode, ValueRules } from './schema.ts';
 
-// Patterns come from users: one that backtracks without end goes on in V8's linear engine, as Go's would.
+// Patterns come from users: one that backtracks without end goes on in V8's linear engine, as Go's
+// would.
 v8.setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
 
 /** Longer patterns are not compiled: the API server that owns the kind judges them. */

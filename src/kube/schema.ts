@@ -1,10 +1,12 @@
-/** The types of every served kind, compiled from OpenAPI v3 into small shared node graphs. */
+/** The type of a kind as a small graph of nodes, shared and immutable. */
 import type { GoField } from './go-fields.ts';
-import type { Json, JsonObject } from './object.ts';
-import { apiVersionOf, type GroupVersionKind, parseApiVersion } from './resource.ts';
-import { anyObject, compileRoot, SchemaCompiler } from './schema-compile.ts';
+import type { Json } from './object.ts';
+import type { GroupVersionKind } from './resource.ts';
 
-/** 'int-or-string' and 'any' take several forms; 'any' also stands beside a list and a map for "whatever". */
+/**
+ * 'int-or-string' and 'any' take several forms; 'any' also stands beside a list and a map for
+ * "whatever".
+ */
 export type ScalarType = 'string' | 'integer' | 'number' | 'boolean' | 'int-or-string' | 'any';
 
 export interface ListShape {
@@ -24,7 +26,10 @@ export interface MapShape {
   readonly preservesUnknown: boolean;
 }
 
-/** What a custom kind's schema forbids; absent on native kinds, whose rules are code in kube-apiserver. */
+/**
+ * What a custom kind's schema forbids; absent on native kinds, whose rules are code in kube-
+ * apiserver.
+ */
 export interface ValueRules {
   readonly required?: readonly string[];
   readonly enum?: readonly Json[];
@@ -48,7 +53,10 @@ export interface ValueRules {
   readonly not?: SchemaNode;
 }
 
-/** What a value may look like; several forms at once for types that take several. Shared by all uses of a definition. */
+/**
+ * What a value may look like; several forms at once for types that take several. Shared by all uses
+ * of a definition.
+ */
 export interface Shape {
   /** The definition this was compiled from, such as io.k8s.api.core.v1.PodTemplateSpec. */
   readonly definition: string | undefined;
@@ -57,7 +65,9 @@ export interface Shape {
   readonly list: ListShape | undefined;
   readonly map: MapShape | undefined;
   readonly rules: ValueRules | undefined;
-  /** x-kubernetes-embedded-resource: apiVersion, kind and metadata are known without being declared. */
+  /**
+   * x-kubernetes-embedded-resource: apiVersion, kind and metadata are known without being declared.
+   */
   readonly embedded: boolean;
 }
 
@@ -84,108 +94,11 @@ export interface PatchMeta {
 /** One served kind at one version. */
 export interface TypeSchema extends GroupVersionKind {
   readonly root: SchemaNode;
-  /** Compiled into kube-apiserver: decoded into Go structs, strategic merge patch works. False for custom resources. */
+  /**
+   * Compiled into kube-apiserver: decoded into Go structs, strategic merge patch works. False for
+   * custom resources.
+   */
   readonly native: boolean;
   /** The same kind at another apiVersion, or undefined when that is not served. */
   atVersion(apiVersion: string): TypeSchema | undefined;
-}
-
-export interface SchemaDocument {
-  readonly group: string;
-  readonly version: string;
-  /** The OpenAPI v3 document; called once, on the first lookup of one of its kinds. */
-  load(): string | Buffer | JsonObject;
-  /** Absent: told from the document (only native kinds accept strategic merge patches). */
-  readonly native?: boolean;
-}
-
-export class SchemaSet {
-  readonly #documents = new Map<string, SchemaDocument>();
-  /** apiVersion → kind → schema; filled when a document is first needed. */
-  readonly #compiled = new Map<string, Map<string, TypeSchema>>();
-  readonly #kinds = new Map<string, Map<string, TypeSchema>>();
-
-  /** Adds or replaces the document of one group and version. */
-  addDocument(document: SchemaDocument): void {
-    const apiVersion = apiVersionOf(document);
-    this.#documents.set(apiVersion, document);
-    this.#compiled.delete(apiVersion);
-  }
-
-  /** Adds or replaces one custom kind from its openAPIV3Schema (of the whole object, as in a CRD); it wins over a document. */
-  addKind(type: GroupVersionKind, schema: JsonObject): void {
-    const apiVersion = apiVersionOf(type);
-    const kinds = this.#kinds.get(apiVersion) ?? new Map<string, TypeSchema>();
-    kinds.set(type.kind, this.#type(type, compileRoot(schema), false));
-    this.#kinds.set(apiVersion, kinds);
-  }
-
-  /** Forgets a kind that addKind brought. */
-  removeKind(type: GroupVersionKind): void {
-    this.#kinds.get(apiVersionOf(type))?.delete(type.kind);
-  }
-
-  /** Forgets a group and version with all kinds in it. */
-  remove(group: string, version: string): void {
-    const apiVersion = apiVersionOf({ group, version });
-    this.#documents.delete(apiVersion);
-    this.#compiled.delete(apiVersion);
-    this.#kinds.delete(apiVersion);
-  }
-
-  /** The compiled schema, shared and immutable; undefined when the kind is unknown. */
-  lookup(group: string, version: string, kind: string): TypeSchema | undefined {
-    const apiVersion = apiVersionOf({ group, version });
-    const own = this.#kinds.get(apiVersion)?.get(kind);
-    return own ?? this.#document(apiVersion)?.get(kind);
-  }
-
-  #document(apiVersion: string): ReadonlyMap<string, TypeSchema> | undefined {
-    const known = this.#compiled.get(apiVersion);
-    if (known !== undefined) return known;
-    const document = this.#documents.get(apiVersion);
-    if (document === undefined) return undefined;
-    const kinds = new Map<string, TypeSchema>();
-    const compiler = new SchemaCompiler(document.load(), document.native);
-    for (const { type, root } of compiler.kinds(document))
-      kinds.set(type.kind, this.#type(type, root, compiler.native));
-    this.#compiled.set(apiVersion, kinds);
-    return kinds;
-  }
-
-  #type(type: GroupVersionKind, root: SchemaNode, native: boolean): TypeSchema {
-    const { group, version, kind } = type;
-    const own = apiVersionOf(type);
-    const schema: TypeSchema = {
-      group,
-      version,
-      kind,
-      root,
-      native,
-      atVersion: (apiVersion) => {
-        if (apiVersion === own) return schema;
-        const other = parseApiVersion(apiVersion);
-        return other.group === group ? this.lookup(group, other.version, kind) : undefined;
-      },
-    };
-    return schema;
-  }
-}
-
-/** A schema for a kind that nobody described: everything is kept, lists are atomic. */
-export function schemalessType(type: GroupVersionKind): TypeSchema {
-  const { group, version, kind } = type;
-  const schema: TypeSchema = {
-    group,
-    version,
-    kind,
-    root: anyObject,
-    native: false,
-    atVersion: (apiVersion) => {
-      const other = parseApiVersion(apiVersion);
-      if (other.group !== group) return undefined;
-      return other.version === version ? schema : schemalessType({ ...other, kind });
-    },
-  };
-  return schema;
 }

@@ -1,4 +1,7 @@
-/** The same writes to a real kube-apiserver and to this code: same object, same owners, same refusals. */
+/**
+ * The same writes to a real kube-apiserver and to this code: same object, same owners, same
+ * refusals.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
@@ -15,7 +18,8 @@ import {
   type ManagedFieldsEntry,
 } from './object.ts';
 import { parseApiVersion } from './resource.ts';
-import { SchemaSet, type TypeSchema } from './schema.ts';
+import type { TypeSchema } from './schema.ts';
+import { SchemaSet } from './schema-set.ts';
 import { applyPatch } from './server-side-apply.ts';
 import { isApiError } from './status.ts';
 import { strategicMerge } from './strategic.ts';

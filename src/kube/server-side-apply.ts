@@ -57,7 +57,8 @@ const maxAnnotationBytes = 256 * 1024;
 
 /**
  * Applies a configuration for one manager. Neither `live` nor `patch` is changed.
- * @throws ApiError 409 Conflict with FieldManagerConflict causes; 400 for a wrong version or managedFields in the patch;
+ * @throws ApiError 409 Conflict with FieldManagerConflict causes; 400 for a wrong version or
+ * managedFields in the patch;
  * 500 `failed to create typed patch object` for duplicate keys, undeclared fields and wrong types
  */
 export function applyPatch(options: ApplyOptions): ApplyResult {
@@ -287,7 +288,9 @@ class Apply {
     return gone.isEmpty ? merged : removeTyped(root, merged, gone);
   }
 
-  /** What client-side apply wrote and nobody has changed since; undefined without its annotation. */
+  /**
+   * What client-side apply wrote and nobody has changed since; undefined without its annotation.
+   */
   #lastAppliedFields(): FieldSet | undefined {
     const text = this.#options.live?.metadata.annotations?.[lastAppliedKey];
     if (!text) return undefined;
@@ -323,7 +326,9 @@ function managedByVersion(
   return new Map([[first, leading], ...sets]);
 }
 
-/** kubectl's annotation follows what kubectl applies, so that a later client-side apply knows it. */
+/**
+ * kubectl's annotation follows what kubectl applies, so that a later client-side apply knows it.
+ */
 function syncLastApplied(object: KubeObject, options: ApplyOptions): KubeObject {
   const { annotations } = object.metadata;
   if (options.manager !== 'kubectl' || !annotations?.[lastAppliedKey]) return object;

@@ -27,7 +27,9 @@ export function withoutDirectives(value: Json): Json | undefined {
   return out;
 }
 
-/** Nulls delete: where there is nothing to delete they mean nothing. Null elements of lists stay. */
+/**
+ * Nulls delete: where there is nothing to delete they mean nothing. Null elements of lists stay.
+ */
 export function withoutNulls(value: Json): Json {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (!isObject(value)) return value;

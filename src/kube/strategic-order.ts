@@ -1,4 +1,7 @@
-/** The order of a merged list: what the patch names in the order of the patch, the rest near where it stood. */
+/**
+ * The order of a merged list: what the patch names in the order of the patch, the rest near where
+ * it stood.
+ */
 import { deepEqual } from './json.ts';
 import { isObject, type Json } from './object.ts';
 import { fieldOf } from './typed.ts';
@@ -19,7 +22,10 @@ export function sameElement(a: Json, b: Json, key: string | undefined): boolean 
   return deepEqual(fieldOf(a, key), fieldOf(b, key));
 }
 
-/** Two sorted parts, merged: an element of the server goes first when the server had it before the patch's next one. */
+/**
+ * Two sorted parts, merged: an element of the server goes first when the server had it before the
+ * patch's next one.
+ */
 export function orderElements({ items, order, server, key }: OrderOptions): Json[] {
   const rank = (list: readonly Json[], item: Json): number =>
     list.findIndex((one) => sameElement(one, item, key));

@@ -25,7 +25,8 @@ type Node = SchemaNode | undefined;
 
 /**
  * The patched object; `live` and `patch` are not changed. Decoding and defaults come after it.
- * @throws ApiError UnsupportedMediaType for custom kinds, BadRequest for malformed directives, 500 (as kube-apiserver)
+ * @throws ApiError UnsupportedMediaType for custom kinds, BadRequest for malformed directives, 500
+ * (as kube-apiserver)
  * for list elements without their merge key
  */
 export function strategicMerge({ schema, live, patch }: StrategicOptions): KubeObject {

@@ -4,7 +4,10 @@ import { describeElement, describeValue, fieldElement } from './path-element.ts'
 import type { ListShape, ScalarType, SchemaNode } from './schema.ts';
 import { elementOf, fieldNode, fieldOf, formOf, TypedError } from './typed.ts';
 
-/** One text per problem, `path: what`; an element may occur in a set or keyed list only once. Empty = sound. */
+/**
+ * One text per problem, `path: what`; an element may occur in a set or keyed list only once. Empty
+ * = sound.
+ */
 export function typedProblems(node: SchemaNode, value: Json): string[] {
   const check = new TypedCheck();
   check.value(node, value, '');

@@ -18,7 +18,8 @@ export interface CompareOptions {
   readonly before: Json;
   readonly after: Json;
   /**
-   * Native kinds are Go structs in kube-apiserver: a field declared with `default: {}` is a struct, and a list that Go always
+   * Native kinds are Go structs in kube-apiserver: a field declared with `default: {}` is a struct,
+   * and a list that Go always
    * writes is null at least, so they are never added or removed themselves.
    */
   readonly native: boolean;

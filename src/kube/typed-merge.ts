@@ -1,4 +1,6 @@
-/** Merges an applied configuration into a live value, type by type; and cuts paths out of a value. */
+/**
+ * Merges an applied configuration into a live value, type by type; and cuts paths out of a value.
+ */
 import type { FieldSet } from './field-set.ts';
 import { deepEqual, setField } from './json.ts';
 import { isObject, type Json, type JsonObject } from './object.ts';
@@ -7,7 +9,8 @@ import type { ListShape, SchemaNode } from './schema.ts';
 import { elementOf, fieldNode, fieldOf, formOf, isAtomicMap } from './typed.ts';
 
 /**
- * The live value with everything that the configuration says; nothing is removed. Gives `live` itself when it says
+ * The live value with everything that the configuration says; nothing is removed. Gives `live`
+ * itself when it says
  * nothing new. The order of lists follows the configuration.
  * @throws TypedError when an element of a list cannot be named
  */
@@ -50,7 +53,10 @@ function mergeList(list: ListShape, live: Json, applied: Json): Json {
   return same ? live : out;
 }
 
-/** The order of structured-merge-diff: shared elements as applied, the others of the live list where they stood. */
+/**
+ * The order of structured-merge-diff: shared elements as applied, the others of the live list where
+ * they stood.
+ */
 class ListMerge {
   readonly #list: ListShape;
   readonly #left: readonly Json[];

@@ -1,4 +1,6 @@
-/** Values seen through their schema: which form a value takes, and what names an element of a list. */
+/**
+ * Values seen through their schema: which form a value takes, and what names an element of a list.
+ */
 import { isObject, type Json, type JsonObject } from './object.ts';
 import { describeValue, keyElement, valueElement } from './path-element.ts';
 import type { ListShape, MapShape, SchemaNode } from './schema.ts';
@@ -10,7 +12,10 @@ export function isAtomicMap(node: SchemaNode): boolean {
 
 export type FormKind = 'map' | 'list' | 'scalar';
 
-/** Which form a value takes at a node; null and misfits take the node's first form: map, scalar, list. */
+/**
+ * Which form a value takes at a node; null and misfits take the node's first form: map, scalar,
+ * list.
+ */
 export function formOf(node: SchemaNode, value: Json | undefined): FormKind {
   const { map, scalar, list } = node.shape;
   if (value !== null && value !== undefined) {

@@ -1,4 +1,7 @@
-/** Rules of ObjectMeta: names, labels, annotations, finalizers, owners, and what an update may not change. */
+/**
+ * Rules of ObjectMeta: names, labels, annotations, finalizers, owners, and what an update may not
+ * change.
+ */
 import { deepEqual, stringifyJson } from './json.ts';
 import { labelKeyProblems, labelValueProblems } from './label-syntax.ts';
 import { labelProblems, nameProblems } from './name-syntax.ts';
@@ -24,7 +27,10 @@ const maxAnnotationBytes = 256 * 1024;
 const maxManagerBytes = 128;
 const maxSubresourceBytes = 256;
 
-/** Causes in kube-apiserver's words; empty = accepted. Names must be generated and system fields set before. */
+/**
+ * Causes in kube-apiserver's words; empty = accepted. Names must be generated and system fields set
+ * before.
+ */
 export function validateMeta(options: MetaOptions): StatusCause[] {
   const check = new MetaCheck();
   if (options.old === undefined) check.created(options);

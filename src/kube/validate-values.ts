@@ -1,4 +1,7 @@
-/** Judges the values of custom objects by their schema: types, required fields, bounds, patterns, formats, unique keys. */
+/**
+ * Judges the values of custom objects by their schema: types, required fields, bounds, patterns,
+ * formats, unique keys.
+ */
 import { formatProblem } from './formats.ts';
 import { deepEqual, stringifyJson } from './json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';

@@ -1,4 +1,7 @@
-/** What kube-apiserver checks when it decodes a body: field types, and fields that the kind does not have. */
+/**
+ * What kube-apiserver checks when it decodes a body: field types, and fields that the kind does not
+ * have.
+ */
 import { GoTypeError, NativeDecoder, type Unknowns } from './decode-native.ts';
 import { setField } from './json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
@@ -19,9 +22,11 @@ export interface DecodeOptions {
 }
 
 /**
- * Gives the object as it is stored: unknown fields and meaningless nulls dropped. The input is not changed; it is returned
+ * Gives the object as it is stored: unknown fields and meaningless nulls dropped. The input is not
+ * changed; it is returned
  * itself when nothing had to go.
- * @throws ApiError BadRequest for a field of the wrong type in a native kind or in metadata, and for problems with 'Strict'
+ * @throws ApiError BadRequest for a field of the wrong type in a native kind or in metadata, and
+ * for problems with 'Strict'
  */
 export function decodeObject(options: DecodeOptions): KubeObject {
   const { schema, object, problems = [], fieldValidation } = options;
@@ -61,7 +66,10 @@ function decode(schema: TypeSchema, object: KubeObject, unknowns: Unknowns): Kub
   return new Pruner(unknowns).root(schema.root, json) as unknown as KubeObject;
 }
 
-/** Custom kinds: unknown fields are cut, wrong types are left to validation; only metadata is decoded strictly. */
+/**
+ * Custom kinds: unknown fields are cut, wrong types are left to validation; only metadata is
+ * decoded strictly.
+ */
 class Pruner {
   readonly #unknowns: Unknowns;
 
