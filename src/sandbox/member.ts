@@ -21,7 +21,7 @@ import { MemoryStore } from '../store/memory.ts';
 import { administrator, everyRight, SandboxTokens } from './accounts.ts';
 import { allocating } from './allocate.ts';
 import { Line } from './line.ts';
-import { Simulator } from './simulator/simulator.ts';
+import { collects, Simulator } from './simulator/simulator.ts';
 import type { Workloads } from './simulator/workloads.ts';
 import { loadSnapshot } from './snapshot.ts';
 
@@ -106,6 +106,7 @@ export class SandboxMember {
   async start(): Promise<void> {
     assert(this.#life === undefined, `${this.name} runs already`);
     const { clock, random, log } = this.#options;
+    const types = this.#options.types ?? loadSnapshot();
     const store = this.#store;
     const api = await createApi({
       store,
@@ -115,8 +116,10 @@ export class SandboxMember {
       kinds: [],
       admit: [allocating(random)],
       tokenSigner: this.#tokens,
+      processes: collects,
+      gitVersion: `${types.version}+sandbox`,
     });
-    await api.catalog.setMember('kubernetes', this.#options.types ?? loadSnapshot());
+    await api.catalog.setMember('kubernetes', types);
     const accountUid = async (namespace: string, name: string): Promise<string | undefined> => {
       const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}`;
       return (await inside.find(path))?.object().metadata.uid;

@@ -1,7 +1,7 @@
 /** The kubelets of all nodes: bound pods start to run after a moment, a Job's end, deleted ones go. */
 import type { Clock } from '../../base/clock.ts';
 import { fraction, integer, type Random } from '../../base/random.ts';
-import { type Json, type KubeObject, valueAt } from '../../kube/object.ts';
+import { type KubeObject, valueAt } from '../../kube/object.ts';
 import { timestamp } from '../../kube/time.ts';
 import type { ReconcileResult } from '../../reconcile/controller.ts';
 import type { Followed } from './followed.ts';
@@ -71,19 +71,7 @@ export class Kubelet {
       podIPs: [{ ip: podIP }],
       qosClass: valueAt(pod, 'status', 'qosClass') ?? 'BestEffort',
       conditions: conditionsFor(pod, running, clock),
-      containerStatuses: containersOf(pod).map((container, index) => {
-        const image = String(valueAt(container, 'image') ?? '');
-        return {
-          name: String(valueAt(container, 'name')),
-          image,
-          imageID: `docker.io/library/${image}`,
-          containerID: `containerd://${pod.metadata.uid}-${index}`,
-          ready: true,
-          started: true,
-          restartCount: 0,
-          state: { running: { startedAt } },
-        };
-      }),
+      containerStatuses: containersOf(pod, { running: { startedAt } }),
     });
   }
 
@@ -103,6 +91,14 @@ export class Kubelet {
     await writeStatus(pods, pod, {
       phase: 'Succeeded',
       conditions: conditionsFor(pod, conditions, clock),
+      containerStatuses: containersOf(pod, {
+        terminated: {
+          exitCode: 0,
+          reason: 'Completed',
+          startedAt: valueAt(pod, 'status', 'startTime'),
+          finishedAt: timestamp(clock),
+        },
+      }),
     });
     return {};
   }
@@ -112,7 +108,20 @@ const running = (
   ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled'] as const
 ).map((type) => ({ type, status: 'True' as const }));
 
-function containersOf(pod: KubeObject): readonly Json[] {
+function containersOf(pod: KubeObject, state: { running?: object; terminated?: object }): object[] {
   const containers = valueAt(pod, 'spec', 'containers');
-  return Array.isArray(containers) ? containers : [];
+  const runs = state.running !== undefined;
+  return (Array.isArray(containers) ? containers : []).map((container, index) => {
+    const image = String(valueAt(container, 'image') ?? '');
+    return {
+      name: String(valueAt(container, 'name')),
+      image,
+      imageID: `docker.io/library/${image}`,
+      containerID: `containerd://${pod.metadata.uid}-${index}`,
+      ready: runs,
+      started: runs,
+      restartCount: 0,
+      state,
+    };
+  });
 }

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
-import { constant, assert as holds, integer, property, record } from 'fast-check';
+import fc from 'fast-check';
 import { bounds, nextScaling, type SetState } from './rollout.ts';
 
 test('percentages round up for the surge and down for what may be missing', () => {

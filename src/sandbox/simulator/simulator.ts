@@ -31,6 +31,13 @@ const collected: readonly KindName[] = [
   ...(['clusterRoles', 'clusterRoleBindings'] as const),
 ];
 
+/** Whether finalizers that wait for dependents are taken away from objects of the type. */
+export function collects(type: { readonly group: string; readonly resource: string }): boolean {
+  return collected
+    .map((kind) => kinds[kind])
+    .some(({ group, resource }) => group === type.group && resource === type.resource);
+}
+
 export class Simulator {
   readonly #options: SimulatorOptions;
   readonly #client: RestClient;
