@@ -1,5 +1,5 @@
 /** A watch stream: frames cut at byte level, objects parsed only when somebody asks. */
-import type { KubeObject } from '../kube/object.ts';
+import { type JsonObject, type KubeObject, objectAt, valueAt } from '../kube/object.ts';
 import { ApiError, type Status } from '../kube/status.ts';
 import { LineSplitter } from './lines.ts';
 import type { CallOptions, Query, RestClient, Target } from './rest.ts';
@@ -91,27 +91,24 @@ const changeTypes: ReadonlySet<string> = new Set(['ADDED', 'MODIFIED', 'DELETED'
 
 /** Frames in an unusual layout, ERROR events, and what is no frame at all. */
 function oddEventOf(line: Buffer, parse: (bytes: Buffer) => unknown): WatchedEvent {
-  let frame: { type?: unknown; object?: unknown };
+  let frame: unknown;
   try {
     frame = JSON.parse(line.toString('utf8'));
   } catch (cause) {
     throw new ApiError('InternalError', 'a watch frame is no JSON', { cause });
   }
-  if (frame.type === 'ERROR') throw watchError(frame.object);
-  if (typeof frame.type !== 'string' || !changeTypes.has(frame.type)) {
-    throw new ApiError('InternalError', 'a watch frame has an unknown type');
+  const type = valueAt(frame, 'type');
+  const object = objectAt(frame, 'object');
+  if (type === 'ERROR') throw watchError(object);
+  if (typeof type !== 'string' || !changeTypes.has(type) || object === undefined) {
+    throw new ApiError('InternalError', 'a watch frame has an unknown type or no object');
   }
-  return new WatchedEvent(
-    frame.type as ChangeType,
-    Buffer.from(JSON.stringify(frame.object)),
-    parse,
-  );
+  return new WatchedEvent(type as ChangeType, Buffer.from(JSON.stringify(object)), parse);
 }
 
-function watchError(object: unknown): ApiError {
-  const status = object as Partial<Status> | null;
-  if (status?.kind === 'Status' && typeof status.code === 'number') {
-    return ApiError.fromStatus(status as Status);
+function watchError(status: JsonObject | undefined): ApiError {
+  if (status?.['kind'] === 'Status' && typeof status['code'] === 'number') {
+    return ApiError.fromStatus(status as unknown as Status);
   }
   return new ApiError('InternalError', 'the watch ended with an error that is no Status');
 }
