@@ -29,6 +29,12 @@ export class WallClock implements Clock {
   }
 }
 
+/** Keeps the process alive while it waits for timers alone; call the result to let it go. */
+export function holdProcess(): () => void {
+  const timer = setInterval(() => {}, 2 ** 30);
+  return () => clearInterval(timer);
+}
+
 interface Pending {
   readonly at: number;
   readonly order: number;

@@ -2,7 +2,7 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { WallClock } from '../base/clock.ts';
+import { holdProcess, WallClock } from '../base/clock.ts';
 import { SystemRandom } from '../base/random.ts';
 import type { CommandContext } from '../cli/commands/join.ts';
 import { runProgram } from '../cli/program.ts';
@@ -65,9 +65,11 @@ function stopSignal(): Promise<void> {
   });
 }
 
+const release = holdProcess();
 process.exitCode = await runProgram(process.argv.slice(2), {
   clock,
   terminal: { out: process.stdout, err: process.stderr, env: process.env },
   version,
   add: (program, context) => addServe(program, context),
 });
+release();

@@ -263,6 +263,8 @@ export class Propagation {
       unit.obstacle = { reason: 'InvalidPlacement', message: messageOf(error) };
       return undefined;
     }
+    const waitMs = result.removals > 0 ? this.#fleet.removalsWaitMs() : 0;
+    if (waitMs > 0) return waitMs;
     unit.result = result;
     const removing = removingAfter(unit, result.decision, (name) => {
       return this.#options.members.get(name) !== undefined;

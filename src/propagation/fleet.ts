@@ -13,6 +13,8 @@ const lossWindowMs = 3600_000;
 const lossShare = 0.2;
 /** After its return a lost cluster is filled by what is ready there, for this long. */
 const returnedMs = 600_000;
+/** After a cluster was relabelled, removals wait this long for what else comes, milliseconds. */
+const settleMs = 2000;
 
 export interface FleetOptions {
   readonly members: MemberSet;
@@ -33,6 +35,8 @@ export class Fleet {
   readonly #lost = new Map<string, { readonly at: number; readonly replicas: number }>();
   readonly #returned = new Map<string, number>();
   #facts: readonly ClusterFacts[] | undefined;
+  /** When a cluster's labels, places or taints last changed. */
+  #describedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: FleetOptions) {
     this.#options = options;
@@ -59,9 +63,22 @@ export class Fleet {
   /** Takes in the members' newest states. True when the facts have changed. */
   refresh(): boolean {
     for (const member of this.#options.members.list()) this.#judge(member);
-    const before = JSON.stringify(this.#facts ?? []);
+    const before = this.#facts;
     this.#facts = undefined;
-    return JSON.stringify(this.facts()) !== before;
+    const now = this.facts();
+    if (JSON.stringify(before) === JSON.stringify(now)) return false;
+    const known = new Map(before?.map((facts) => [facts.name, describe(facts)]));
+    const described = now.some((facts) => (known.get(facts.name) ?? '') !== describe(facts));
+    if (before !== undefined && described) this.#describedAt = this.#options.clock.monotonic();
+    return true;
+  }
+
+  /**
+   * How long removals have to wait, milliseconds: clusters are relabelled one after the other, and
+   * only the whole tells whether a selection becomes empty.
+   */
+  removalsWaitMs(): number {
+    return Math.max(0, this.#describedAt + settleMs - this.#options.clock.monotonic());
   }
 
   /**
@@ -114,6 +131,11 @@ export class Fleet {
     if (returned === undefined) return 'ready';
     return this.#options.clock.monotonic() - returned < returnedMs ? 'returned' : 'ready';
   }
+}
+
+/** What selections look at. */
+function describe({ state: _, ...facts }: ClusterFacts): string {
+  return JSON.stringify(facts);
 }
 
 function factsOf(member: Member, state: ClusterState): ClusterFacts {

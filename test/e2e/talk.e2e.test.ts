@@ -309,6 +309,9 @@ describe('the talk', { skip: !required && !membersAvailable('full') && 'no testb
     await type('label', 'clusters', '--all', 'env=prod');
     await until(['get', 'distribution', 'chosen.configmaps', '-o', frozen], '');
     await type('delete', 'configmap', 'chosen');
+    for (const member of fleet.members) {
+      await untilMember(member, names('configmaps', '--field-selector=metadata.name=chosen'), '');
+    }
   });
 
   test("restored from yesterday's file, nothing newer is deleted", async () => {
