@@ -137,6 +137,8 @@ export class JoinedMember {
       this.#pods.start();
       this.#catalog.start();
       void this.#nodes.whenSynced().then(() => this.#options.onChange());
+      // A cluster without pods has no change to tell: that it was looked through is the news.
+      void this.#pods.whenSynced().then(() => this.#options.onCapacity());
     } else if (reachable && !this.#reachable && this.#watching) {
       // What was missed is fetched at once, not when each backoff thinks so.
       this.#nodes.restart();
