@@ -1,4 +1,5 @@
 /** A watch stream: frames cut at byte level, objects parsed only when somebody asks. */
+import { encodeJson } from '../kube/json.ts';
 import { type JsonObject, type KubeObject, objectAt, valueAt } from '../kube/object.ts';
 import { ApiError, type Status } from '../kube/status.ts';
 import { LineSplitter } from './lines.ts';
@@ -93,7 +94,7 @@ const changeTypes: ReadonlySet<string> = new Set(['ADDED', 'MODIFIED', 'DELETED'
 function oddEventOf(line: Buffer, parse: (bytes: Buffer) => unknown): WatchedEvent {
   let frame: unknown;
   try {
-    frame = JSON.parse(line.toString('utf8'));
+    frame = parse(line);
   } catch (cause) {
     throw new ApiError('InternalError', 'a watch frame is no JSON', { cause });
   }
@@ -103,7 +104,7 @@ function oddEventOf(line: Buffer, parse: (bytes: Buffer) => unknown): WatchedEve
   if (typeof type !== 'string' || !changeTypes.has(type) || object === undefined) {
     throw new ApiError('InternalError', 'a watch frame has an unknown type or no object');
   }
-  return new WatchedEvent(type as ChangeType, Buffer.from(JSON.stringify(object)), parse);
+  return new WatchedEvent(type as ChangeType, encodeJson(object), parse);
 }
 
 function watchError(status: JsonObject | undefined): ApiError {

@@ -150,7 +150,10 @@ export class MemberConnection implements MemberPort {
   async stop(release = true): Promise<void> {
     this.#stopped = true;
     this.#prober.stop();
-    await this.#lease?.stop(release && this.#state.reachable === 'True');
+    const gives = release && this.#state.reachable === 'True';
+    // What hangs in a member that does not answer must not hold up our own end.
+    if (!gives) await this.#inner.close();
+    await this.#lease?.stop(gives);
     this.#pace.close(new TransportError(`the connection to ${this.name} was closed`));
     await this.#inner.close();
   }
