@@ -364,15 +364,11 @@ describe('the talk', { skip: !required && !membersAvailable('full') && 'no testb
       assert.equal(code, 0, output);
       transcript.typed(`ubernetes unjoin ${member.name}`);
       transcript.seen(output);
-      const system = await member.kubectl(
-        'get',
-        'namespace',
-        'ubernetes-system',
-        '--ignore-not-found',
-        '-o',
-        'name',
+      await untilMember(
+        member,
+        ['get', 'namespace', 'ubernetes-system', '--ignore-not-found', '-o', 'name'],
+        '',
       );
-      assert.equal(system.stdout, '');
       const kept = await member.kubectl(
         'get',
         'configmap',
