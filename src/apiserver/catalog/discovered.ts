@@ -115,7 +115,7 @@ function names(list: readonly unknown[] | undefined, pattern: RegExp): string[] 
 }
 
 function listOf<T>(list: readonly T[] | null | undefined): readonly T[] {
-  return Array.isArray(list) ? list : [];
+  return Array.isArray(list) ? list.filter((one) => one !== null && one !== undefined) : [];
 }
 
 /** The type that a discovered resource describes. */
