@@ -23,7 +23,9 @@ const reasons: Readonly<Record<number, StatusReason>> = {
   504: 'Timeout',
 };
 
-/** The error of an answer that is not 2xx: its Status, or one made up for a server that sends none. */
+/**
+ * The error of an answer that is not 2xx: its Status, or one made up for a server that sends none.
+ */
 export function errorOf(code: number, headers: AnswerHeaders, bytes: Buffer): ApiError {
   const retryAfterSeconds = retryAfterOf(headers);
   const status = statusOf(bytes);

@@ -1,4 +1,7 @@
-/** Keeps a cache equal to a collection: list and watch, resumed, relisted by difference, never flushed. */
+/**
+ * Keeps a cache equal to a collection: list and watch, resumed, relisted by difference, never
+ * flushed.
+ */
 import { Backoff } from '../base/backoff.ts';
 import { type Clock, sleep, type Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
@@ -20,15 +23,24 @@ export interface InformerOptions<T> {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
   readonly indexers?: Indexers<T>;
-  /** What is cached of an object (slim it here); undefined keeps it out. Must not keep `object` itself if it is to save memory. */
+  /**
+   * What is cached of an object (slim it here); undefined keeps it out. Must not keep `object`
+   * itself if it is to save memory.
+   */
   readonly transform?: (object: KubeObject) => T | undefined;
   /** First and longest wait after a failure, milliseconds. */
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
-  /** Silence on the stream after which the connection is taken for dead; servers send a bookmark every minute. */
+  /**
+   * Silence on the stream after which the connection is taken for dead; servers send a bookmark
+   * every minute.
+   */
   readonly idleMs?: number;
 }
 
-/** `old` undefined: new; `now` undefined: gone. An object made anew under its old name comes as gone, then new. */
+/**
+ * `old` undefined: new; `now` undefined: gone. An object made anew under its old name comes as
+ * gone, then new.
+ */
 export type ChangeListener<T> = (key: string, old: T | undefined, now: T | undefined) => void;
 
 const defaultBackoff = { firstMs: 100, maxMs: 10_000 };
@@ -36,7 +48,9 @@ const defaultBackoff = { firstMs: 100, maxMs: 10_000 };
 /** A stream that the server ends sooner is no stream: do not spin. */
 const briefMs = 1000;
 
-/** WatchList that brings no event for this long is one that the server does not know: list instead. */
+/**
+ * WatchList that brings no event for this long is one that the server does not know: list instead.
+ */
 const initialEventsMs = 20_000;
 
 export class Informer<T = KubeObject> {
@@ -68,7 +82,10 @@ export class Informer<T = KubeObject> {
     this.cache = new Cache<T>(options.indexers);
   }
 
-  /** Whether the whole collection has been seen since start. Stays true while the connection is lost. */
+  /**
+   * Whether the whole collection has been seen since start. Stays true while the connection is
+   * lost.
+   */
   get synced(): boolean {
     return this.#synced;
   }
@@ -93,7 +110,10 @@ export class Informer<T = KubeObject> {
     return this.#seenAt;
   }
 
-  /** Listeners run synchronously, in order of registration, after the cache has changed; they must not throw. */
+  /**
+   * Listeners run synchronously, in order of registration, after the cache has changed; they must
+   * not throw.
+   */
   onChange(listener: ChangeListener<T>): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -42,7 +42,7 @@ function surroundings(
 ): ConnectionContext & { clock: StepClock } {
   return {
     clock: new StepClock(),
-    directory: '/home/me/.kube',
+    directory: '/users/me/.kube',
     readFile: (path) => {
       const text = files[path];
       if (text === undefined) throw new Error('ENOENT');
@@ -79,9 +79,9 @@ test('embedded certificates, a token and what the cluster says are taken over', 
 
 test('files are read relative to the kubeconfig, a token file again after a minute', async () => {
   const files: Record<string, string> = {
-    '/home/me/.kube/ca.pem': ca,
+    '/users/me/.kube/ca.pem': ca,
     '/etc/key.pem': key,
-    '/home/me/.kube/crt.pem': ca,
+    '/users/me/.kube/crt.pem': ca,
   };
   const certificate = await connect(
     'client-certificate: crt.pem\n    client-key: /etc/key.pem',

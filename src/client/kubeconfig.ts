@@ -110,7 +110,10 @@ function stringAt(object: JsonObject, field: string): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** How to reach a context's server. @throws UserError for a file that cannot be read or a credential that is not taken. */
+/**
+ * How to reach a context's server. @throws UserError for a file that cannot be read or a credential
+ * that is not taken.
+ */
 export async function connectionOf(
   { name, cluster, user }: KubeconfigContext,
   context: ConnectionContext,

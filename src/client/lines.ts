@@ -18,7 +18,10 @@ export class LineSplitter {
     this.#limit = limitBytes;
   }
 
-  /** The lines that end within `chunk`, without their newline; empty ones are left out. @throws LineTooLongError */
+  /**
+   * The lines that end within `chunk`, without their newline; empty ones are left out. @throws
+   * LineTooLongError
+   */
   push(chunk: Buffer): Buffer[] {
     const lines: Buffer[] = [];
     let start = 0;

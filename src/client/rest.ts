@@ -1,4 +1,7 @@
-/** Typed calls over a transport: bytes or objects in, bytes and lazily parsed objects out, refusals as ApiError. */
+/**
+ * Typed calls over a transport: bytes or objects in, bytes and lazily parsed objects out, refusals
+ * as ApiError.
+ */
 import { encodeJson, parseJson } from '../kube/json.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { type PathParts, pathOf } from '../kube/resource.ts';
@@ -11,7 +14,10 @@ export interface RestOptions {
   readonly userAgent: string;
   /** Longest wait for a response head, milliseconds, unless a call says otherwise. */
   readonly timeoutMs?: number;
-  /** Turns a body into an object; unless given, exactly: 64-bit integers that a double cannot hold become bigint. */
+  /**
+   * Turns a body into an object; unless given, exactly: 64-bit integers that a double cannot hold
+   * become bigint.
+   */
   readonly parse?: (bytes: Buffer) => unknown;
 }
 

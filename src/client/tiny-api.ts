@@ -1,4 +1,7 @@
-/** A few collections behind a Transport, with list, watch and writes, that misbehaves on request: for tests of clients. */
+/**
+ * A few collections behind a Transport, with list, watch and writes, that misbehaves on request:
+ * for tests of clients.
+ */
 import { isObject, type KubeObject } from '../kube/object.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 import { TransportError } from './transport.ts';
@@ -16,7 +19,10 @@ interface OpenWatch {
   readonly end: (error?: Error) => void;
 }
 
-/** Paths are taken as they are: what stands before the last '/' names the collection unless a list was made there. */
+/**
+ * Paths are taken as they are: what stands before the last '/' names the collection unless a list
+ * was made there.
+ */
 export class TinyApi implements Transport {
   /** Requests in the order they came: 'GET /path?query'. */
   readonly requests: string[] = [];

@@ -7,7 +7,10 @@ import type { ExecResult, ExecSpec } from './kubeconfig.ts';
 const timeoutMs = 60_000;
 const outputLimitBytes = 1024 * 1024;
 
-/** A runner for `ConnectionContext.exec`; `allowed` holds commands exactly as kubeconfigs name them (relative paths resolved). */
+/**
+ * A runner for `ConnectionContext.exec`; `allowed` holds commands exactly as kubeconfigs name them
+ * (relative paths resolved).
+ */
 export function execRunner(allowed: readonly string[]): (spec: ExecSpec) => Promise<ExecResult> {
   return async (spec) => {
     if (!allowed.includes(spec.command)) {

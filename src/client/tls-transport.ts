@@ -1,4 +1,7 @@
-/** A real API server over HTTPS: bounded sockets for calls, others for streams, so that watches never starve writes. */
+/**
+ * A real API server over HTTPS: bounded sockets for calls, others for streams, so that watches
+ * never starve writes.
+ */
 import type { Duplex } from 'node:stream';
 import { getCACertificates } from 'node:tls';
 import { type Dispatcher, Pool, ProxyAgent } from 'undici';
@@ -14,7 +17,10 @@ import {
 } from './transport.ts';
 
 export interface TlsTransportOptions {
-  /** `https://host:port`, with a path prefix if the server stands behind one; `http:` for a local proxy. */
+  /**
+   * `https://host:port`, with a path prefix if the server stands behind one; `http:` for a local
+   * proxy.
+   */
   readonly server: string;
   /** PEM of the authorities to trust; absent: those of the system. */
   readonly ca?: string;
@@ -106,7 +112,10 @@ export class TlsTransport implements Transport {
     return promise;
   }
 
-  /** Breaks every open stream, so that its reader connects anew: after a silence, or with a new credential. */
+  /**
+   * Breaks every open stream, so that its reader connects anew: after a silence, or with a new
+   * credential.
+   */
   resetStreams(): void {
     for (const exchange of [...this.#streaming]) {
       exchange.fail(new TransportError('the connection is being renewed'));

@@ -40,8 +40,10 @@ export class WatchedEvent {
 }
 
 /**
- * Batches of events until the server ends the stream or the signal is aborted; leaving the loop ends the watch.
- * @throws ApiError for an ERROR event or a refusal (410: relist), TransportError when the connection breaks.
+ * Batches of events until the server ends the stream or the signal is aborted; leaving the loop
+ * ends the watch.
+ * @throws ApiError for an ERROR event or a refusal (410: relist), TransportError when the
+ * connection breaks.
  */
 export async function* watch(
   client: RestClient,

@@ -67,7 +67,10 @@ export function summarizePod(pod: KubeObject): PodSummary | undefined {
   return { requests: podRequests(pod) };
 }
 
-/** As the scheduler counts: containers and sidecars together, or the largest init step, plus overhead. */
+/**
+ * As the scheduler counts: containers and sidecars together, or the largest init step, plus
+ * overhead.
+ */
 export function podRequests(pod: KubeObject): Amounts {
   const running = new Map<string, bigint>();
   const largest = new Map<string, bigint>();

@@ -22,7 +22,10 @@ export interface CatalogReaderOptions {
   readonly onTypes: (types: MemberTypes) => Promise<void> | void;
 }
 
-/** When to look after a CRD or APIService has changed, milliseconds: its documents follow with a delay. */
+/**
+ * When to look after a CRD or APIService has changed, milliseconds: its documents follow with a
+ * delay.
+ */
 const looksMs = [50, 500, 1500, 4000, 10_000];
 
 /** Even without a hint, as aggregated servers change by themselves. */
@@ -229,7 +232,10 @@ async function fetchV3(
   }
 }
 
-/** /api and /apis as one list of groups. @throws ApiError when the server knows no aggregated discovery. */
+/**
+ * /api and /apis as one list of groups. @throws ApiError when the server knows no aggregated
+ * discovery.
+ */
 export async function readDiscovery(
   client: RestClient,
   signal?: AbortSignal,

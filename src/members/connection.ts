@@ -1,4 +1,7 @@
-/** One joined cluster as a port: its transport, pace and breaker, its health, and the lease that lets us write. */
+/**
+ * One joined cluster as a port: its transport, pace and breaker, its health, and the lease that
+ * lets us write.
+ */
 import type { Cluster } from '../api/cluster.ts';
 import { systemNamespace } from '../api/cluster.ts';
 import type { Clock } from '../base/clock.ts';
@@ -158,7 +161,10 @@ export class MemberConnection implements MemberPort {
     await this.#inner.close();
   }
 
-  /** Takes in a changed Cluster object or credential: a token counts at once, anything else makes a new connection. */
+  /**
+   * Takes in a changed Cluster object or credential: a token counts at once, anything else makes a
+   * new connection.
+   */
   update(cluster: Cluster, credential: Credential | undefined): void {
     this.#credential = credential;
     const key = connectionKey(cluster, credential);

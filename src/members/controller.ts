@@ -38,7 +38,10 @@ export interface MembersOptions {
   readonly releaseCopies: Leave;
 }
 
-/** Least time between two status writes of one Cluster: for conditions, and for amounts, milliseconds. */
+/**
+ * Least time between two status writes of one Cluster: for conditions, and for amounts,
+ * milliseconds.
+ */
 const writeGapMs = 1000;
 const amountsGapMs = 30_000;
 
@@ -249,7 +252,8 @@ export class MembersController implements MemberSet {
   async #writeStatus(cluster: Cluster, member: JoinedMember): Promise<number | undefined> {
     const name = cluster.metadata.name!;
     const { facts } = member;
-    // Before the first probe there is nothing to say: a restart of a quiet federation writes nothing.
+    // Before the first probe there is nothing to say: a restart of a quiet federation writes
+    // nothing.
     if (!isTelling(facts.conditions)) return undefined;
     const { client, clock } = this.#options;
     const status = statusOf(cluster, facts, clock.now());

@@ -1,4 +1,7 @@
-/** The credential of one member: read from its Secret, replaced in place, so that a renewed token counts at once. */
+/**
+ * The credential of one member: read from its Secret, replaced in place, so that a renewed token
+ * counts at once.
+ */
 import { type KubeObject, objectAt } from '../kube/object.ts';
 
 export interface Credential {

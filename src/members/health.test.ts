@@ -73,7 +73,8 @@ test('the table of KubeFed, with the fault of its counter mended', () => {
   assert.equal(run(fresh, 'silent').reachable, 'False');
   // Ready, then a failure: still ready.
   assert.equal(run(fresh, 'ready', 'ready', 'silent').reachable, 'True');
-  // KubeFed counted successes towards the failures and fell at the first one after three; ours must not.
+  // KubeFed counted successes towards the failures and fell at the first one after three; ours must
+  // not.
   assert.equal(run(fresh, 'ready', 'ready', 'ready', 'silent').reachable, 'True');
   assert.equal(run(fresh, 'ready', 'silent', 'silent', 'ready', 'silent').reachable, 'True');
   assert.equal(run(fresh, 'ready', 'silent', 'silent', 'silent').reachable, 'False');

@@ -1,4 +1,6 @@
-/** How a member is, as a pure state machine: one probe's result at a time, thresholds, conditions. */
+/**
+ * How a member is, as a pure state machine: one probe's result at a time, thresholds, conditions.
+ */
 import type { ClusterCondition, ClusterConditionType } from '../api/cluster.ts';
 import type { LeaseState } from '../reconcile/lease.ts';
 import type { MemberHealth } from './port.ts';
@@ -30,7 +32,9 @@ export interface HealthState {
   readonly message: string;
   /** kube-system's uid as first seen or as recorded; '' when never seen. */
   readonly uid: string;
-  /** Monotonic time of the first of the silent probes, milliseconds; undefined while answers come. */
+  /**
+   * Monotonic time of the first of the silent probes, milliseconds; undefined while answers come.
+   */
   readonly silentSince: number | undefined;
 }
 

@@ -41,7 +41,9 @@ export interface JoinOptions {
   readonly federation: RestClient;
   readonly federationId: string;
   readonly name: string;
-  /** How the administrator reaches the cluster; the credential in it is used now and never stored. */
+  /**
+   * How the administrator reaches the cluster; the credential in it is used now and never stored.
+   */
   readonly settings: ConnectionSettings;
   readonly clock: Clock;
   readonly labels?: Readonly<Record<string, string>>;
@@ -64,7 +66,9 @@ export interface Joined {
 /** What we ask for; the member may give less. Renewed long before half of it. */
 export const tokenSeconds = 30 * 24 * 3600;
 
-/** On the Cluster, from join on: its status has the same, but only once the federation has looked. */
+/**
+ * On the Cluster, from join on: its status has the same, but only once the federation has looked.
+ */
 export const joinedUid = 'ubernetes.dev/joined-uid';
 
 /** Held until the member is cleaned up. */
@@ -86,7 +90,8 @@ export function secretNameOf(cluster: string): string {
 }
 
 /**
- * Joins a cluster. @throws UserError with nothing left behind in either place; when undoing itself fails, the
+ * Joins a cluster. @throws UserError with nothing left behind in either place; when undoing itself
+ * fails, the
  * message says what remains.
  */
 export async function joinMember(options: JoinOptions): Promise<Joined> {

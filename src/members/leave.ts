@@ -5,7 +5,9 @@ import type { Member } from './member-set.ts';
 import { removeFromMember } from './member-side.ts';
 import { unjoinAnnotations } from './unjoin.ts';
 
-/** Takes the mark off all copies in the member, or deletes them; resolves when none of ours is left. */
+/**
+ * Takes the mark off all copies in the member, or deletes them; resolves when none of ours is left.
+ */
 export type Leave = (
   member: Member,
   options: { readonly deleteCopies: boolean; readonly signal: AbortSignal },

@@ -1,4 +1,7 @@
-/** What the rest of the federation sees of its members: who they are, how they are, and when that changes. */
+/**
+ * What the rest of the federation sees of its members: who they are, how they are, and when that
+ * changes.
+ */
 import type { RestClient } from '../client/rest.ts';
 import type { MemberHealth, MemberPort } from './port.ts';
 
@@ -32,9 +35,15 @@ export interface Member {
   readonly unschedulable: boolean;
   /** The Cluster object is being deleted: nothing new goes there. */
   readonly leaving: boolean;
-  /** Wall time at which it was last ready, milliseconds since the epoch; undefined: never since this process started. */
+  /**
+   * Wall time at which it was last ready, milliseconds since the epoch; undefined: never since this
+   * process started.
+   */
   readonly lastReadyAt: number | undefined;
-  /** Monotonic time since which it is out of reach, milliseconds; undefined while it is reachable or before the first probe. */
+  /**
+   * Monotonic time since which it is out of reach, milliseconds; undefined while it is reachable or
+   * before the first probe.
+   */
   readonly unreachableSince: number | undefined;
 }
 

@@ -1,4 +1,7 @@
-/** What the federation puts into a member besides copies: a namespace, a service account and its rights. */
+/**
+ * What the federation puts into a member besides copies: a namespace, a service account and its
+ * rights.
+ */
 import { systemNamespace } from '../api/cluster.ts';
 import type { RestClient } from '../client/rest.ts';
 import type { KubeObject } from '../kube/object.ts';
@@ -59,7 +62,10 @@ interface Piece {
   readonly object: (owner: object) => object;
 }
 
-/** Rights belong to the namespace: the member's garbage collector takes them when the namespace goes. */
+/**
+ * Rights belong to the namespace: the member's garbage collector takes them when the namespace
+ * goes.
+ */
 const pieces: readonly Piece[] = Object.keys(rules).flatMap((name) => [
   {
     target: { ...rbac, resource: 'clusterroles', name },
@@ -91,7 +97,8 @@ export async function findSystemNamespace(member: RestClient): Promise<KubeObjec
 }
 
 /**
- * Makes whatever is missing, as the member's administrator. What it makes is pushed on `undo`, also when it fails
+ * Makes whatever is missing, as the member's administrator. What it makes is pushed on `undo`, also
+ * when it fails
  * half-way. @throws ApiError, TransportError
  */
 export async function installInMember(
@@ -182,8 +189,10 @@ export async function requestToken(
 }
 
 /**
- * Removes everything of ours but copies. The namespace first: with our own credential the rights end with the first
- * requests that follow, which therefore go out together, and what they leave the member's garbage collector takes.
+ * Removes everything of ours but copies. The namespace first: with our own credential the rights
+ * end with the first
+ * requests that follow, which therefore go out together, and what they leave the member's garbage
+ * collector takes.
  */
 export async function removeFromMember(member: RestClient): Promise<void> {
   await member.remove(namespacePath, { propagationPolicy: 'Background' });

@@ -1,4 +1,7 @@
-/** How many calls a member gets at one time: its own answers say (429, Retry-After), and nobody waits without bound. */
+/**
+ * How many calls a member gets at one time: its own answers say (429, Retry-After), and nobody
+ * waits without bound.
+ */
 import type { Clock, Timer } from '../base/clock.ts';
 import { TransportError } from '../client/transport.ts';
 
@@ -42,12 +45,18 @@ export class Pace {
     return this.#queue.length - this.#head;
   }
 
-  /** Calls that may fly now; shrinks by half with every 429 and grows back by one per windowful of answers. */
+  /**
+   * Calls that may fly now; shrinks by half with every 429 and grows back by one per windowful of
+   * answers.
+   */
   get window(): number {
     return Math.floor(this.#window);
   }
 
-  /** Resolves when there is room. @throws TransportError when the queue is full or the member is out of reach. */
+  /**
+   * Resolves when there is room. @throws TransportError when the queue is full or the member is out
+   * of reach.
+   */
   enter(): Promise<void> | undefined {
     if (this.#closed !== undefined) throw this.#closed;
     if (this.#flying < this.window && this.waiting === 0 && !this.#pausing()) {

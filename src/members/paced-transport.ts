@@ -80,7 +80,10 @@ export class PacedTransport implements Transport {
   }
 }
 
-/** Headers that name a user in the member: `PREFIX:NAME` and `PREFIX:GROUP`, never a plain or system name. */
+/**
+ * Headers that name a user in the member: `PREFIX:NAME` and `PREFIX:GROUP`, never a plain or system
+ * name.
+ */
 export function impersonation(
   { name, groups }: UserIdentity,
   prefix: string,
@@ -96,7 +99,10 @@ export function impersonation(
   return headers;
 }
 
-/** Percent-encodes what a header value cannot carry, and the percent sign, so that no two names meet. */
+/**
+ * Percent-encodes what a header value cannot carry, and the percent sign, so that no two names
+ * meet.
+ */
 function headerSafe(name: string): string {
   return name.replaceAll(/[^\x21-\x7e]|%/gu, (character) =>
     Buffer.from(character, 'utf8').toString('hex').replaceAll(/../g, '%$&'),

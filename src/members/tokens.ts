@@ -27,7 +27,10 @@ export function storedCredential(
   return { credential, renewable: ours && credential?.token !== undefined };
 }
 
-/** Milliseconds until a token should be renewed, 0 when it is due; undefined when it is none of ours. */
+/**
+ * Milliseconds until a token should be renewed, 0 when it is due; undefined when it is none of
+ * ours.
+ */
 export function renewalDueInMs(
   { credential, renewable }: StoredCredential,
   now: number,
@@ -37,7 +40,10 @@ export function renewalDueInMs(
   return Math.max(0, issuedAt + (credential.expiresAt - issuedAt) * renewAt - now);
 }
 
-/** Obtains a new token in the member, with the old one, and stores it. @throws ApiError, TransportError */
+/**
+ * Obtains a new token in the member, with the old one, and stores it. @throws ApiError,
+ * TransportError
+ */
 export async function renewToken(options: {
   readonly federation: RestClient;
   readonly member: RestClient;

@@ -1,4 +1,7 @@
-/** The controller loop: keys in, one reconciliation per key at a time, retried with backoff, drained on stop. */
+/**
+ * The controller loop: keys in, one reconciliation per key at a time, retried with backoff, drained
+ * on stop.
+ */
 import { Backoff } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
@@ -10,7 +13,10 @@ export interface ReconcileResult {
   readonly requeueAfterMs?: number;
 }
 
-/** Makes the world as the key's object says. Level-triggered: it reads what is there, never what happened. */
+/**
+ * Makes the world as the key's object says. Level-triggered: it reads what is there, never what
+ * happened.
+ */
 export type Reconcile = (
   key: string,
   signal: AbortSignal,
@@ -57,12 +63,16 @@ export class Controller {
     this.#log = options.log ?? silentLogger;
   }
 
-  /** Keys that wait, fly or have yet to run again; those that wait for a later time are not counted. */
+  /**
+   * Keys that wait, fly or have yet to run again; those that wait for a later time are not counted.
+   */
   get depth(): number {
     return this.#queue.size + this.#active.size + this.#again.size;
   }
 
-  /** Asks for a reconciliation as soon as there is room. Cheap, and idempotent while the key waits. */
+  /**
+   * Asks for a reconciliation as soon as there is room. Cheap, and idempotent while the key waits.
+   */
   add(key: string): void {
     if (this.#stopping) return;
     this.#undelay(key);

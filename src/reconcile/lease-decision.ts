@@ -8,7 +8,10 @@ export interface LeaseClaim {
   readonly instance: string;
   /** Random, new in every process. */
   readonly process: string;
-  /** Grows with every start on the same data, so that a successor need not wait for the lease of its predecessor. */
+  /**
+   * Grows with every start on the same data, so that a successor need not wait for the lease of its
+   * predecessor.
+   */
   readonly term: number;
   /** Highest revision of this federation's store. */
   readonly revision: number;
@@ -35,7 +38,8 @@ export type LeaseDecision =
   | { readonly take: false; readonly reason: LeaseRefusal; readonly message: string };
 
 /**
- * `record` undefined: there is no lease yet. `unchangedForMs`: how long, by this process's monotonic clock, the
+ * `record` undefined: there is no lease yet. `unchangedForMs`: how long, by this process's
+ * monotonic clock, the
  * record has stood unchanged; clocks of other machines are not trusted.
  */
 export function decideLease(

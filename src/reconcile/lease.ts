@@ -45,7 +45,10 @@ export const annotations = {
 
 const defaultDurationMs = 30_000;
 
-/** Part of the duration after which a holder that could not renew stops: the rest covers writes in flight. */
+/**
+ * Part of the duration after which a holder that could not renew stops: the rest covers writes in
+ * flight.
+ */
 const stopAt = 5 / 6;
 
 const path = { group: 'coordination.k8s.io', version: 'v1', resource: 'leases' };
@@ -72,7 +75,9 @@ export class WriterLease {
     this.#state = { held: false, reason: 'Pending', message: '', term: options.term };
   }
 
-  /** Held now: true only while the last renewal, counted from before it was sent, has not run out. */
+  /**
+   * Held now: true only while the last renewal, counted from before it was sent, has not run out.
+   */
   get held(): boolean {
     return !this.#stopped && this.#options.clock.monotonic() < this.#deadline;
   }
@@ -96,7 +101,10 @@ export class WriterLease {
     });
   }
 
-  /** Stops, and gives the lease back so that a successor need not wait; a member that does not answer is left. */
+  /**
+   * Stops, and gives the lease back so that a successor need not wait; a member that does not
+   * answer is left.
+   */
   async stop(release = true): Promise<void> {
     const wasHeld = this.held;
     this.#stopped = true;
@@ -271,7 +279,10 @@ function leaseObject({ namespace, name, old, body, now }: LeaseParts): KubeObjec
   };
 }
 
-/** What a Lease object says; a lease without our annotations counts as a stranger's unless it is released. */
+/**
+ * What a Lease object says; a lease without our annotations counts as a stranger's unless it is
+ * released.
+ */
 export function recordOf(lease: KubeObject): LeaseRecord {
   const notes = lease.metadata.annotations ?? {};
   const holder = String(valueAt(lease, 'spec', 'holderIdentity') ?? '');
