@@ -41,18 +41,23 @@ export interface ManagedOptions {
 
 /** The new metadata.managedFields (live's own array when nothing changed); undefined = none. */
 export function updateManagedFields(options: ManagedOptions): ManagedFieldsEntry[] | undefined {
-  const { live, object } = options;
+  const { live, object, schema } = options;
   const stored = live?.metadata.managedFields;
-  const { owners, entries } = ownersToStart(options);
-  if (owners.size === 0 && live?.metadata.uid !== undefined) return undefined;
+  const sent = sentOwners(options);
+  const tracked = sent === undefined ? stored !== undefined && stored.length > 0 : sent.size > 0;
+  // Objects that nobody tracked so far are tracked from their first apply on.
+  if (!tracked && live?.metadata.uid !== undefined) return undefined;
   try {
-    const before = live ?? emptyObject(options.schema);
-    if (!trackUpdate({ ...options, owners, before, after: object })) return entries;
+    const changes = changesOf(options, live ?? emptyObject(schema), object);
+    const same = changes.isSame();
+    if (same && sent === undefined) return stored;
+    const owners = sent ?? readable(stored);
+    if (!same) giveToUpdater(owners, changes, options);
+    return encodeOwners(owners);
   } catch (error) {
     if (error instanceof TypedError) return stored;
     throw error;
   }
-  return encodeOwners(owners);
 }
 
 /** What a create starts from: the type alone. */
@@ -62,22 +67,16 @@ export function emptyObject(schema: TypeSchema): KubeObject {
 
 /**
  * Clients may rewrite managedFields of the object itself; what they leave out or garble comes from
- * the stored object.
+ * the stored object, for which this is undefined.
  */
-function ownersToStart(options: ManagedOptions): {
-  owners: Owners;
-  entries: ManagedFieldsEntry[] | undefined;
-} {
-  const { live, object, subresource } = options;
-  const stored = live?.metadata.managedFields;
+function sentOwners({ live, object, subresource }: ManagedOptions): Owners | undefined {
   const sent = object.metadata.managedFields;
-  if (subresource === undefined && sent !== undefined && !deepEqual(sent, stored)) {
-    if (isReset(sent)) return { owners: new Map(), entries: undefined };
-    const owners = readable(sent);
-    if (owners.size > 0) return { owners, entries: encodeOwners(owners) };
-  }
-  const owners = readable(stored);
-  return { owners, entries: owners.size === 0 ? undefined : stored };
+  if (subresource !== undefined || sent === undefined) return undefined;
+  if (sent === live?.metadata.managedFields) return undefined;
+  if (isReset(sent)) return new Map();
+  if (deepEqual(sent, live?.metadata.managedFields)) return undefined;
+  const owners = readable(sent);
+  return owners.size > 0 ? owners : undefined;
 }
 
 function isReset(entries: readonly ManagedFieldsEntry[]): boolean {
@@ -93,50 +92,52 @@ function readable(entries: readonly ManagedFieldsEntry[] | undefined): Owners {
   }
 }
 
-export interface TrackOptions extends Omit<ManagedOptions, 'live' | 'object'> {
-  /** Changed in place. */
-  readonly owners: Owners;
-  readonly before: KubeObject;
-  readonly after: KubeObject;
+/** Everything in `object` was written by one manager that nobody knows better. */
+export function ownersOfUntracked(options: Omit<ManagedOptions, 'live'>): Owners {
+  const owners: Owners = new Map();
+  const changes = changesOf(options, emptyObject(options.schema), options.object);
+  if (!changes.isSame()) giveToUpdater(owners, changes, options);
+  return owners;
 }
 
-/**
- * Gives what changed to the manager of this update and takes it from the others; false when nothing
- * did.
- * @throws TypedError when a list holds what cannot be named
- */
-export function trackUpdate(options: TrackOptions): boolean {
-  const { schema, owners, now, resetFields } = options;
-  const versions = new Comparisons({ ...options, resetFields: resetSet(resetFields) });
-  const own = versions.at(apiVersionOf(schema))!;
-  if (isSame(own)) return false;
+type Updater = Pick<ManagedOptions, 'schema' | 'manager' | 'now' | 'subresource'>;
+
+function changesOf(
+  { schema, resetFields }: Pick<ManagedOptions, 'schema' | 'resetFields'>,
+  before: KubeObject,
+  after: KubeObject,
+): Comparisons {
+  return new Comparisons({ schema, before, after, resetFields: resetSet(resetFields) });
+}
+
+/** Gives what changed to the manager of this update and takes it from all others. */
+function giveToUpdater(owners: Owners, changes: Comparisons, options: Updater): void {
+  const apiVersion = apiVersionOf(options.schema);
+  const own = changes.at(apiVersion)!;
   for (const [identity, owner] of [...owners]) {
-    const change = versions.at(owner.apiVersion);
+    const change = changes.at(owner.apiVersion);
     if (change === undefined) owners.delete(identity);
     else {
-      const set = reconcileSet(owner.set, versions.schemaAt(owner.apiVersion)!.root);
+      const set = reconcileSet(owner.set, changes.schemaAt(owner.apiVersion)!.root);
       const left = set.difference(change.modified).difference(change.added);
       setFields(owners, identity, left.difference(change.removed));
     }
   }
   const taken = own.modified.union(own.added).difference(neverOwned);
-  if (taken.isEmpty) {
-    capUpdateOwners(owners);
-    return true;
+  if (!taken.isEmpty) {
+    const self: Omit<Owner, 'set'> = {
+      manager: options.manager === '' ? 'unknown' : options.manager,
+      operation: 'Update',
+      apiVersion,
+      subresource: options.subresource ?? '',
+      time: timeText(options.now),
+      source: undefined,
+    };
+    const identity = identityOf(self);
+    const previous = owners.get(identity);
+    owners.set(identity, { ...self, set: previous ? taken.union(previous.set) : taken });
   }
-  const self: Omit<Owner, 'set'> = {
-    manager: options.manager === '' ? 'unknown' : options.manager,
-    operation: 'Update',
-    apiVersion: apiVersionOf(schema),
-    subresource: options.subresource ?? '',
-    time: timeText(now),
-    source: undefined,
-  };
-  const identity = identityOf(self);
-  const previous = owners.get(identity);
-  owners.set(identity, { ...self, set: previous ? taken.union(previous.set) : taken });
   capUpdateOwners(owners);
-  return true;
 }
 
 export function isSame(change: Comparison): boolean {
@@ -186,6 +187,11 @@ export class Comparisons {
     readonly resetFields: FieldSet;
   }) {
     this.#options = options;
+  }
+
+  /** Nothing changed, as the version of this write sees it. */
+  isSame(): boolean {
+    return isSame(this.at(apiVersionOf(this.#options.schema))!);
   }
 
   schemaAt(apiVersion: string): TypeSchema | undefined {

@@ -19,8 +19,11 @@ export function keyElement(keys: readonly (readonly [string, Json])[]): string {
   return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${goJson(value)}`).join(',')}}`;
 }
 
+const plainText = /^[\w ./:@-]*$/;
+
 /** JSON as Go writes it: <, > and & are escaped. */
 function goJson(value: Json): string {
+  if (typeof value === 'string' && plainText.test(value)) return `"${value}"`;
   const text = stringifyJson(value);
   if (typeof value !== 'string' && typeof value !== 'object') return text;
   return text.replace(/[<>&\u2028\u2029]/g, escapeUnit);
@@ -28,6 +31,33 @@ function goJson(value: Json): string {
 
 function escapeUnit(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** Elements recur in all objects of a kind; reading one costs much more than finding it here. */
+class Memo<T> {
+  readonly #most = 5_000;
+  readonly #known = new Map<string, T>();
+
+  get(text: string, read: (text: string) => T): T {
+    let value = this.#known.get(text);
+    if (value === undefined) {
+      value = read(text);
+      if (this.#known.size >= this.#most) this.#known.clear();
+      if (text.length <= 200) this.#known.set(text, value);
+    }
+    return value;
+  }
+}
+
+const normalized = new Memo<string>();
+const keyFields = new Memo<JsonObject>();
+
+function keysOf(element: string): JsonObject {
+  return keyFields.get(element, (text) => {
+    const keys = parseJson(text.slice(2)).value;
+    if (!isObject(keys)) throw new SyntaxError(`not an object: ${text}`);
+    return keys;
+  });
 }
 
 /**
@@ -41,11 +71,8 @@ export function normalizeElement(text: string): string | undefined {
   switch (text[0]) {
     case 'f':
       return text;
-    case 'k': {
-      const keys = parseJson(text.slice(2)).value;
-      if (!isObject(keys)) throw new SyntaxError(`not an object: ${text}`);
-      return keyElement(Object.entries(keys));
-    }
+    case 'k':
+      return normalized.get(text, () => keyElement(Object.entries(keysOf(text))));
     case 'v':
       return valueElement(parseJson(text.slice(2)).value);
     case 'i':
@@ -63,7 +90,7 @@ export function describeElement(element: string): string {
     case 'f':
       return `.${rest}`;
     case 'k': {
-      const keys = Object.entries(parseJson(rest).value as JsonObject);
+      const keys = Object.entries(keysOf(element));
       return `[${keys.map(([name, value]) => `${name}=${describeValue(value)}`).join(',')}]`;
     }
     case 'v':
@@ -103,10 +130,7 @@ export function compareElements(a: string, b: string): number {
     case 'v':
       return compareValues(parseJson(a.slice(2)).value, parseJson(b.slice(2)).value);
     default:
-      return compareKeys(
-        parseJson(a.slice(2)).value as JsonObject,
-        parseJson(b.slice(2)).value as JsonObject,
-      );
+      return compareKeys(keysOf(a), keysOf(b));
   }
 }
 

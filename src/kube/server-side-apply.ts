@@ -7,8 +7,8 @@ import {
   emptyObject,
   isSame,
   neverOwned,
+  ownersOfUntracked,
   resetSet,
-  trackUpdate,
   withoutManagedFields,
 } from './managed-fields.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
@@ -182,15 +182,7 @@ class Apply {
     }
     if (owners.size > 0 || live === undefined) return owners;
     // Nobody knows who wrote what is there: that is one manager, older than all appliers.
-    trackUpdate({
-      schema,
-      owners,
-      now,
-      before: emptyObject(schema),
-      after: live,
-      manager: 'before-first-apply',
-    });
-    return owners;
+    return ownersOfUntracked({ schema, object: live, now, manager: 'before-first-apply' });
   }
 
   #apply(force: boolean): Applied {
