@@ -10,6 +10,7 @@ import { type Admit, admitAll, type Companions } from './admission.ts';
 import type { Backend, RequestContext } from './backend.ts';
 import { readBaseTypes } from './catalog/recorded.ts';
 import { Catalog } from './catalog.ts';
+import { Compaction } from './compaction.ts';
 import { Discovery } from './discovery.ts';
 import { OpenApi } from './openapi.ts';
 import type { TokenSigner } from './registry/token-request.ts';
@@ -65,6 +66,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     companions: options.companions ?? (() => []),
   });
   await createNamespaces(catalog, registry);
+  const compaction = new Compaction(options);
   const typeSource: TypeSource = {
     lookup: (group, version, resource) => catalog.lookup(group, version, resource),
     backendFor: (type) => backendFor?.(type, registry) ?? registry,
@@ -79,7 +81,10 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       new OpenApi(catalog),
       new Version(gitVersion ?? `${readBaseTypes().version}+ubernetes.0.1.0`),
     ],
-    close: () => registry.close(),
+    close() {
+      compaction.stop();
+      registry.close();
+    },
   };
 }
 
