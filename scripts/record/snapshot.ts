@@ -1,4 +1,7 @@
-/** Records what a real kube-apiserver says about its types: for the sandbox's members, and the few that we ship ourselves. */
+/**
+ * Records what a real kube-apiserver says about its types: for the sandbox's members, and the few
+ * that we ship ourselves.
+ */
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
@@ -45,22 +48,26 @@ async function write(folder: URL, file: string, bytes: Buffer): Promise<void> {
   console.log(`${path}: ${bytes.length} bytes, ${packed.length} stored`);
 }
 
-await using fleet = await startFleet({ members: [{ name: 'recorded', full: false }] });
-const member = fleet.members[0]!;
-const agent = new Agent({ connect: { ca: member.ca } });
-const server: Server = {
-  async get(path, accept = 'application/json') {
-    const response = await request(`${member.directServer}${path}`, {
-      dispatcher: agent,
-      headers: { authorization: `Bearer ${member.adminToken}`, accept },
-    });
-    const bytes = Buffer.from(await response.body.arrayBuffer());
-    if (response.statusCode !== 200) throw new Error(`${path}: ${response.statusCode} ${bytes}`);
-    return bytes;
-  },
-};
-const types = await record(server);
-await write(sandboxFolder, 'types.json.br', Buffer.from(JSON.stringify(types)));
-await write(sandboxFolder, 'openapi-v2.pb.br', await server.get('/openapi/v2', gnostic));
-await write(apiserverFolder, 'base-types.json.br', Buffer.from(JSON.stringify(subsetOf(types))));
-await agent.close();
+async function main(): Promise<void> {
+  await using fleet = await startFleet({ members: [{ name: 'recorded', full: false }] });
+  const member = fleet.members[0]!;
+  const agent = new Agent({ connect: { ca: member.ca } });
+  const server: Server = {
+    async get(path, accept = 'application/json') {
+      const response = await request(`${member.directServer}${path}`, {
+        dispatcher: agent,
+        headers: { authorization: `Bearer ${member.adminToken}`, accept },
+      });
+      const bytes = Buffer.from(await response.body.arrayBuffer());
+      if (response.statusCode !== 200) throw new Error(`${path}: ${response.statusCode} ${bytes}`);
+      return bytes;
+    },
+  };
+  const types = await record(server);
+  await write(sandboxFolder, 'types.json.br', Buffer.from(JSON.stringify(types)));
+  await write(sandboxFolder, 'openapi-v2.pb.br', await server.get('/openapi/v2', gnostic));
+  await write(apiserverFolder, 'base-types.json.br', Buffer.from(JSON.stringify(subsetOf(types))));
+  await agent.close();
+}
+
+if (import.meta.main) await main();

@@ -1,4 +1,7 @@
-/** What stands between a valid body and the store: functions that may change, warn about or refuse a write. */
+/**
+ * What stands between a valid body and the store: functions that may change, warn about or refuse a
+ * write.
+ */
 import type { KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import type {
@@ -15,7 +18,10 @@ export interface AdmissionRequest {
   readonly type: ResourceType;
   /** `name` is the final one, also after generateName. */
   readonly ref: ObjectRef;
-  /** As it would be stored, without resourceVersion and managedFields; on DELETE the stored object. Never change it. */
+  /**
+   * As it would be stored, without resourceVersion and managedFields; on DELETE the stored object.
+   * Never change it.
+   */
   readonly object: KubeObject;
   /** The stored object; undefined on CREATE. Never change it. */
   readonly old: KubeObject | undefined;
@@ -28,7 +34,10 @@ export interface AdmissionRequest {
  */
 export type Admit = (context: RequestContext, request: AdmissionRequest) => Promise<KubeObject>;
 
-/** The final removal of an object: by a DELETE without finalizers, or by the write that took the last finalizer away. */
+/**
+ * The final removal of an object: by a DELETE without finalizers, or by the write that took the
+ * last finalizer away.
+ */
 export interface Removal {
   readonly type: ResourceType;
   /** Its last state. */

@@ -1,4 +1,7 @@
-/** Puts catalog, registry and the documents about them together: what main and the sandbox both serve. */
+/**
+ * Puts catalog, registry and the documents about them together: what main and the sandbox both
+ * serve.
+ */
 import type { Kind } from '../api/kind.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -10,7 +13,6 @@ import { type Admit, admitAll, type Companions } from './admission.ts';
 import type { Backend, RequestContext } from './backend.ts';
 import { readBaseTypes } from './catalog/recorded.ts';
 import { Catalog } from './catalog.ts';
-import { Compaction } from './compaction.ts';
 import { Discovery } from './discovery.ts';
 import { OpenApi } from './openapi.ts';
 import type { TokenSigner } from './registry/token-request.ts';
@@ -66,7 +68,6 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     companions: options.companions ?? (() => []),
   });
   await createNamespaces(catalog, registry);
-  const compaction = new Compaction(options);
   const typeSource: TypeSource = {
     lookup: (group, version, resource) => catalog.lookup(group, version, resource),
     backendFor: (type) => backendFor?.(type, registry) ?? registry,
@@ -81,10 +82,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       new OpenApi(catalog),
       new Version(gitVersion ?? `${readBaseTypes().version}+ubernetes.0.1.0`),
     ],
-    close() {
-      compaction.stop();
-      registry.close();
-    },
+    close: () => registry.close(),
   };
 }
 

@@ -1,4 +1,7 @@
-/** The union of all served types: shipped ones, our own, and those of the members; what is known of them survives a restart. */
+/**
+ * The union of all served types: shipped ones, our own, and those of the members; what is known of
+ * them survives a restart.
+ */
 import type { Column, Kind } from '../api/kind.ts';
 import type { Logger } from '../base/log.ts';
 import type { JsonObject } from '../kube/object.ts';
@@ -28,19 +31,29 @@ export type { AggregatedDiscovery, DiscoveredGroup } from './catalog/discovered.
 
 /** What one member serves. */
 export interface MemberTypes {
-  /** gitVersion, such as v1.37.2: of two documents of one group version the one of the newer member wins. */
+  /**
+   * gitVersion, such as v1.37.2: of two documents of one group version the one of the newer member
+   * wins.
+   */
   readonly version: string;
   readonly discovery: AggregatedDiscovery;
-  /** By path as in the root document: 'api/v1', 'apis/apps/v1'. `hash` as in its serverRelativeURL. */
+  /**
+   * By path as in the root document: 'api/v1', 'apis/apps/v1'. `hash` as in its serverRelativeURL.
+   */
   readonly openapiV3: ReadonlyMap<string, { readonly hash: string; readonly bytes: Buffer }>;
-  /** /openapi/v2 as gnostic protobuf (application/com.github.proto-openapi.spec.v2@v1.0+protobuf). */
+  /**
+   * /openapi/v2 as gnostic protobuf (application/com.github.proto-openapi.spec.v2@v1.0+protobuf).
+   */
   readonly openapiV2?: Buffer;
 }
 
 /** Bounds of what one member may bring: bytes of one document, of all. */
 const documentBytesMax = 20 * 2 ** 20;
 const memberBytesMax = 128 * 2 ** 20;
-/** Types that nobody serves any more but that have stored objects. No member's name has a dot in front. */
+/**
+ * Types that nobody serves any more but that have stored objects. No member's name has a dot in
+ * front.
+ */
 const keptName = '.kept';
 const baseName = '.base';
 const ownName = '.own';
@@ -149,7 +162,9 @@ export class Catalog implements TypeBook {
     return this.#served.groups;
   }
 
-  /** What tells the states of an OpenAPI v3 document apart; undefined: there is none at this path. */
+  /**
+   * What tells the states of an OpenAPI v3 document apart; undefined: there is none at this path.
+   */
   documentHash(path: string): string | undefined {
     return this.#documentsAt(path)?.join('-');
   }
@@ -249,7 +264,10 @@ export class Catalog implements TypeBook {
     return entries.length > 0;
   }
 
-  /** The version that each resource with several of them is stored in: it moves only while nothing is stored. */
+  /**
+   * The version that each resource with several of them is stored in: it moves only while nothing
+   * is stored.
+   */
   async #chooseVersions(united: readonly UnitedGroup[]): Promise<Map<string, string>> {
     const chosen = new Map<string, string>();
     for (const { name: group, versions } of united) {
@@ -307,7 +325,10 @@ export class Catalog implements TypeBook {
     return x !== undefined && y !== undefined && isSameStructure(x.root, y.root);
   }
 
-  /** Gives the schemas of changed documents to the compiler, which reads them when they are first asked for. */
+  /**
+   * Gives the schemas of changed documents to the compiler, which reads them when they are first
+   * asked for.
+   */
   #compile(united: readonly UnitedGroup[]): void {
     const seen = new Set<string>();
     for (const { versions } of united)

@@ -1,4 +1,7 @@
-/** /api, /apis and what is below: aggregated discovery and the older documents, made once per state of the catalog. */
+/**
+ * /api, /apis and what is below: aggregated discovery and the older documents, made once per state
+ * of the catalog.
+ */
 import { createHash } from 'node:crypto';
 import { encodeJson } from '../kube/json.ts';
 import { apiVersionOf } from '../kube/resource.ts';

@@ -1,4 +1,7 @@
-/** /openapi/v3 and /openapi/v2: members' documents to the byte wherever one of them tells everything. */
+/**
+ * /openapi/v3 and /openapi/v2: members' documents to the byte wherever one of them tells
+ * everything.
+ */
 import { createHash } from 'node:crypto';
 import { encodeJson } from '../kube/json.ts';
 import { ApiError } from '../kube/status.ts';
@@ -73,7 +76,9 @@ export class OpenApi implements NonResource {
     return (hash.includes('-') ? sha(Buffer.from(hash)) : hash).toUpperCase();
   }
 
-  /** In protobuf only, as kubectl and Argo CD ask for it; what no member has told yet cannot be had. */
+  /**
+   * In protobuf only, as kubectl and Argo CD ask for it; what no member has told yet cannot be had.
+   */
   #v2(request: ApiRequest): ApiResponse {
     const document = this.#catalog.openapiV2();
     if (document === undefined || !accepts(request, gnosticV2)) throw notAcceptable();

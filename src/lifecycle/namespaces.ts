@@ -1,4 +1,7 @@
-/** Empties a namespace that is being deleted, and lets it go when nothing of the federation's is left in it. */
+/**
+ * Empties a namespace that is being deleted, and lets it go when nothing of the federation's is
+ * left in it.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';

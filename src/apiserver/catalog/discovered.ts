@@ -1,7 +1,13 @@
-/** What servers say about their types (apidiscovery.k8s.io/v2), read with care: it comes from members. */
+/**
+ * What servers say about their types (apidiscovery.k8s.io/v2), read with care: it comes from
+ * members.
+ */
 import type { ResourceType } from '../../kube/resource.ts';
 
-/** apidiscovery.k8s.io/v2, as far as we read it; `items` of /api and /apis together (the core group's name is ''). */
+/**
+ * apidiscovery.k8s.io/v2, as far as we read it; `items` of /api and /apis together (the core
+ * group's name is '').
+ */
 export interface AggregatedDiscovery {
   readonly items: readonly DiscoveredGroup[];
 }
@@ -50,7 +56,10 @@ const kindName = /^[A-Za-z][A-Za-z0-9]{0,126}$/;
 const verb = /^[a-z]{1,32}$/;
 const listMax = 64;
 
-/** A copy without anything that is no name of the sort it should be; groups that `refused` names are left out. */
+/**
+ * A copy without anything that is no name of the sort it should be; groups that `refused` names are
+ * left out.
+ */
 export function sanitize(
   discovery: AggregatedDiscovery,
   refused: (group: string) => boolean,

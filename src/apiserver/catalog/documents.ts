@@ -1,4 +1,6 @@
-/** OpenAPI documents by the hash of their content: packed, held once however many members have them. */
+/**
+ * OpenAPI documents by the hash of their content: packed, held once however many members have them.
+ */
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 

@@ -39,7 +39,10 @@ function discoveredType(type: ResourceType): DiscoveredResource {
 const objectMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 const patchSchema = 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch';
 
-/** The OpenAPI v3 documents of own kinds, by path. `meta` is any document with the schema of ObjectMeta. */
+/**
+ * The OpenAPI v3 documents of own kinds, by path. `meta` is any document with the schema of
+ * ObjectMeta.
+ */
 export function kindDocuments(kinds: readonly Kind[], meta: JsonObject): Map<string, JsonObject> {
   const shared = sharedSchemas(meta);
   const documents = new Map<string, JsonObject>();

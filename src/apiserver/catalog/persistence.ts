@@ -1,4 +1,7 @@
-/** The catalog in the store: a record per type set, OpenAPI documents by digest, the version each resource is stored in. */
+/**
+ * The catalog in the store: a record per type set, OpenAPI documents by digest, the version each
+ * resource is stored in.
+ */
 import { gunzipSync, gzipSync } from 'node:zlib';
 import type { Operation, Store } from '../../store/store.ts';
 import { sanitize } from './discovered.ts';

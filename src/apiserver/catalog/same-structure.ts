@@ -1,4 +1,7 @@
-/** Whether two versions of a kind differ in nothing but their name, so that one can be served as the other. */
+/**
+ * Whether two versions of a kind differ in nothing but their name, so that one can be served as the
+ * other.
+ */
 import type { ListShape, MapShape, SchemaNode, Shape } from '../../kube/schema.ts';
 
 /** Compares fields and types to any depth; descriptions, defaults and rules are of no matter. */
@@ -6,7 +9,9 @@ export function isSameStructure(a: SchemaNode, b: SchemaNode): boolean {
   return sameShape(a.shape, b.shape, new Map());
 }
 
-/** `seen`: pairs that are being compared further up; kinds like JSONSchemaProps contain themselves. */
+/**
+ * `seen`: pairs that are being compared further up; kinds like JSONSchemaProps contain themselves.
+ */
 function sameShape(a: Shape, b: Shape, seen: Map<Shape, Set<Shape>>): boolean {
   if (a === b || seen.get(a)?.has(b)) return true;
   const others = seen.get(a) ?? new Set<Shape>();

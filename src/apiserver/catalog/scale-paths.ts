@@ -10,7 +10,8 @@ const builtIn: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Undefined without a scale subresource. OpenAPI does not tell a custom kind's paths: they are taken to be where
+ * Undefined without a scale subresource. OpenAPI does not tell a custom kind's paths: they are
+ * taken to be where
  * nearly all have them.
  */
 export function scalePathsOf(type: ResourceType): ScalePaths | undefined {

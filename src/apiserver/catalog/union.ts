@@ -41,7 +41,9 @@ export function byAge(sets: readonly TypeSet[]): TypeSet[] {
   );
 }
 
-/** Compares 'v1.37.2' with 'v1.34.10-eks.3' by their numbers; what is no version is older than all. */
+/**
+ * Compares 'v1.37.2' with 'v1.34.10-eks.3' by their numbers; what is no version is older than all.
+ */
 export function compareVersions(a: string, b: string): number {
   const [x, y] = [numbersOf(a), numbersOf(b)];
   for (let i = 0; i < 3; i++) if (x[i] !== y[i]) return x[i]! - y[i]!;

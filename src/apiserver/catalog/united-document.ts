@@ -2,7 +2,10 @@
 import { setField } from '../../kube/json.ts';
 import { isObject, type JsonObject } from '../../kube/object.ts';
 
-/** The first document to the byte when it is alone; else with the paths and schemas that only the others have. */
+/**
+ * The first document to the byte when it is alone; else with the paths and schemas that only the
+ * others have.
+ */
 export function unitedDocument(documents: readonly Buffer[]): Buffer {
   const [first] = documents;
   if (first === undefined) throw new Error('no OpenAPI document to unite');

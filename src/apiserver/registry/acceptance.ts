@@ -1,4 +1,7 @@
-/** Whether an object may be stored: metadata, schema, the kind's own rules, then the admission functions. */
+/**
+ * Whether an object may be stored: metadata, schema, the kind's own rules, then the admission
+ * functions.
+ */
 import type { KubeObject } from '../../kube/object.ts';
 import type { ResourceType } from '../../kube/resource.ts';
 import { invalid, type StatusCause } from '../../kube/status.ts';

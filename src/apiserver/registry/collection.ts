@@ -5,7 +5,10 @@ import { type Change, prefixEnd } from '../../store/store.ts';
 import type { FieldReader, StoredItem } from './item.ts';
 import type { Selection } from './selection.ts';
 
-/** Above this share of the collection, reading everything in order is quicker than sorting what an index gave. */
+/**
+ * Above this share of the collection, reading everything in order is quicker than sorting what an
+ * index gave.
+ */
 const indexShareMax = 0.25;
 
 /** One change of one object, after it was committed. */
@@ -31,7 +34,10 @@ export class Collection {
     this.readFields = readFields;
   }
 
-  /** Revision of the last change: from there on, the state here is that of every later revision, too. */
+  /**
+   * Revision of the last change: from there on, the state here is that of every later revision,
+   * too.
+   */
   get changedAt(): number {
     return this.#changedAt;
   }
@@ -63,7 +69,10 @@ export class Collection {
     return { revision: change.revision, item, previous };
   }
 
-  /** Visits matching items in order from `start` (a key, inclusive; '' = from the first) until `visit` says false. */
+  /**
+   * Visits matching items in order from `start` (a key, inclusive; '' = from the first) until
+   * `visit` says false.
+   */
   select(
     selection: Selection,
     start: string,

@@ -1,4 +1,7 @@
-/** Keeps a collection in memory for every resource in use, and tells watches of each commit in order. */
+/**
+ * Keeps a collection in memory for every resource in use, and tells watches of each commit in
+ * order.
+ */
 import { type Clock, sleep } from '../../base/clock.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { ApiError } from '../../kube/status.ts';

@@ -16,7 +16,10 @@ export class Commits {
     this.#collections = collections;
   }
 
-  /** The operation that writes an object; `object` carries no resourceVersion and is never changed again. */
+  /**
+   * The operation that writes an object; `object` carries no resourceVersion and is never changed
+   * again.
+   */
   put(key: string, object: KubeObject, expect: number | undefined): Operation & { put: string } {
     const value = encodeObject(object);
     this.#collections.announce(value, object);

@@ -1,4 +1,7 @@
-/** Which fields besides name and namespace can be selected by, per built-in type, as kube-apiserver has it. */
+/**
+ * Which fields besides name and namespace can be selected by, per built-in type, as kube-apiserver
+ * has it.
+ */
 import { type KubeObject, valueAt } from '../../kube/object.ts';
 import { groupResource } from '../../kube/resource.ts';
 import type { FieldReader } from './item.ts';

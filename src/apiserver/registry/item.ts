@@ -1,4 +1,7 @@
-/** One object as it is cached and served: its bytes, and the little of it that selectors and indexes need. */
+/**
+ * One object as it is cached and served: its bytes, and the little of it that selectors and indexes
+ * need.
+ */
 import { encodeObject, parseJson, spliceResourceVersion } from '../../kube/json.ts';
 import type { KubeObject, ObjectMeta } from '../../kube/object.ts';
 import type { Entry } from '../../store/store.ts';

@@ -1,4 +1,7 @@
-/** Lists: at the newest revision from memory, at older ones from memory as long as nothing changed, else from the store. */
+/**
+ * Lists: at the newest revision from memory, at older ones from memory as long as nothing changed,
+ * else from the store.
+ */
 import { ApiError, badRequest, type StatusCause } from '../../kube/status.ts';
 import { CompactedError, FutureRevisionError, type Store } from '../../store/store.ts';
 import type { ListRequest, ListResult } from '../backend.ts';
@@ -152,7 +155,10 @@ function pageLimit(limit: number | undefined, selection: Selection): number {
     : storePageKeys;
 }
 
-/** 410; on a continued list with a token that goes on in the newest state, as the conformance tests ask for. */
+/**
+ * 410; on a continued list with a token that goes on in the newest state, as the conformance tests
+ * ask for.
+ */
 function expiredList(start: string | undefined): ApiError {
   if (start === undefined)
     return new ApiError('Expired', 'The resourceVersion for the provided list is too old.');

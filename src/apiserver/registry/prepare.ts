@@ -33,7 +33,9 @@ export function withTypeMeta(object: KubeObject, type: ResourceType): KubeObject
   return { ...object, apiVersion: expected, kind: type.kind };
 }
 
-/** Metadata with the namespace and name of the request's path. @throws ApiError 400 when they differ */
+/**
+ * Metadata with the namespace and name of the request's path. @throws ApiError 400 when they differ
+ */
 export function withRef(meta: ObjectMeta | undefined, ref: ObjectRef): ObjectMeta {
   const { namespace = '', name = '' } = meta ?? {};
   if (namespace !== '' && namespace !== ref.namespace) {

@@ -1,4 +1,6 @@
-/** The last changes of a collection, so that a watch that resumes a little behind needs no store. */
+/**
+ * The last changes of a collection, so that a watch that resumes a little behind needs no store.
+ */
 import type { CommittedChange } from './collection.ts';
 
 const changesMax = 1024;

@@ -1,4 +1,7 @@
-/** Deletes objects: at once, or by a mark that their finalizers are waited for; what goes with a removal is one commit with it. */
+/**
+ * Deletes objects: at once, or by a mark that their finalizers are waited for; what goes with a
+ * removal is one commit with it.
+ */
 import type { Clock } from '../../base/clock.ts';
 import { type Random, uuid } from '../../base/random.ts';
 import type { KubeObject } from '../../kube/object.ts';
@@ -90,7 +93,10 @@ export class Removals {
     return { item: servedAs(item, apiVersionOf(type)), gone: false };
   }
 
-  /** Removes an object for good, with the records that go with it, in one commit. @throws PreconditionError */
+  /**
+   * Removes an object for good, with the records that go with it, in one commit. @throws
+   * PreconditionError
+   */
   async remove(
     live: LiveCollection,
     key: string,

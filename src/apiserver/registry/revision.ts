@@ -1,4 +1,7 @@
-/** Served resourceVersion = store revision × 2^20 + n; commits have n = 0, what is between them n ≥ 1. */
+/**
+ * Served resourceVersion = store revision × 2^20 + n; commits have n = 0, what is between them n ≥
+ * 1.
+ */
 import { badRequest } from '../../kube/status.ts';
 
 const step = 2 ** 20;

@@ -82,7 +82,10 @@ function checkSeconds(seconds: unknown, name: string): void {
   ]);
 }
 
-/** Claims of the object that the token dies with. A Secret is ours to name; Pods and Nodes live in members. */
+/**
+ * Claims of the object that the token dies with. A Secret is ours to name; Pods and Nodes live in
+ * members.
+ */
 function boundObject(spec: JsonObject, account: StoredItem): JsonObject {
   const kind = valueAt(spec, 'boundObjectRef', 'kind');
   if (kind === undefined || kind === null) return {};

@@ -1,4 +1,6 @@
-/** What single built-in kinds do beyond their schema, as far as the federation itself depends on it. */
+/**
+ * What single built-in kinds do beyond their schema, as far as the federation itself depends on it.
+ */
 import { deepEqual } from '../../kube/json.ts';
 import { type JsonObject, type KubeObject, objectAt, valueAt } from '../../kube/object.ts';
 import { groupResource } from '../../kube/resource.ts';

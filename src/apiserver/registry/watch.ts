@@ -46,7 +46,8 @@ export class Watches {
     const live = await collections.load(request.type);
     const { resourceVersion = '', sendInitialEvents } = request;
     const from = resourceVersion === '' ? 0 : revisionOf(resourceVersion);
-    // An unset or zero version has always meant: first what stands, unless the client says otherwise.
+    // An unset or zero version has always meant: first what stands, unless the client says
+    // otherwise.
     const initial = sendInitialEvents ?? from === 0;
     if (initial) await collections.reach(from, signal);
     // From here on nothing waits, so that the state, its revision and the watcher belong together.
@@ -99,7 +100,8 @@ export class Watches {
     const history = this.#options.store.watch({ prefix, after });
     try {
       if (after < this.#options.store.compacted) throw new CompactedError(after);
-      // The last change may be a guess (a load sees no deletions): then live events end the waiting.
+      // The last change may be a guess (a load sees no deletions): then live events end the
+      // waiting.
       for await (const changes of through > after ? history : []) {
         const events: WatchEvent[] = [];
         for (const { revision, entry, previous } of changes) {

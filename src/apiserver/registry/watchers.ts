@@ -1,4 +1,7 @@
-/** The watches on one collection, indexed so that a change costs nothing for those that cannot want it. */
+/**
+ * The watches on one collection, indexed so that a change costs nothing for those that cannot want
+ * it.
+ */
 import { Channel } from '../../base/channel.ts';
 import type { WatchEvent } from '../backend.ts';
 import type { CommittedChange } from './collection.ts';

@@ -1,4 +1,7 @@
-/** Creates and changes objects: prepare, accept, account for owners, commit; again when somebody was quicker. */
+/**
+ * Creates and changes objects: prepare, accept, account for owners, commit; again when somebody was
+ * quicker.
+ */
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { applyDefaults } from '../../kube/defaults.ts';
@@ -278,7 +281,10 @@ function storedAs(object: KubeObject, facts: TypeFacts): KubeObject {
   return object.apiVersion === facts.storedAs ? object : { ...object, apiVersion: facts.storedAs };
 }
 
-/** @throws ApiError 409 when the body speaks of another version or another object, 422 when it must name a version */
+/**
+ * @throws ApiError 409 when the body speaks of another version or another object, 422 when it must
+ * name a version
+ */
 function checkPreconditions(
   meta: ObjectMeta,
   current: StoredItem,
