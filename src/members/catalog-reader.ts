@@ -158,6 +158,8 @@ export class CatalogReader {
       openapiV3: documents,
       ...(v2 === undefined ? {} : { openapiV2: v2.bytes }),
     });
+    // Stopped meanwhile: what stop() has given back must not be taken again.
+    if (signal.aborted) return;
     this.#options.documents.exchange(this.#documents, documents);
     this.#documents = documents;
     this.#v2 = v2;

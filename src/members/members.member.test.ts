@@ -413,6 +413,20 @@ describe('a joined cluster', () => {
   });
 });
 
+test('an older cluster without controllers joins just as well', async (t) => {
+  if (!(await requireMembers(t, 'bare', 'older'))) return;
+  const old = await startFleet({ members: [{ name: 'old', full: false, older: true }] });
+  t.after(() => old.stop());
+  const federation = new Federation();
+  const { version } = await federation.join(old.member('old'), 'eu');
+  assert.equal(version, old.member('old').version);
+  await federation.start();
+  t.after(() => federation.controller!.stop());
+  await federation.until('eu', 'writable', ({ health }) => health.writable);
+  await waitUntil({ what: 'its types', check: async () => federation.types.has('eu') });
+  assert.ok(federation.types.get('eu')!.openapiV3.has('apis/apps/v1'));
+});
+
 const widgetDefinition = {
   apiVersion: 'apiextensions.k8s.io/v1',
   kind: 'CustomResourceDefinition',
