@@ -75,8 +75,8 @@ export class NativeDecoder {
       if (value === undefined || type === undefined) {
         if (value !== undefined) this.#unknowns?.push(path);
       } else if (value !== null) {
-        if (typeof value === 'string' && type.shape.scalar === 'string' && !type.shape.format)
-          continue;
+        const { scalar, format } = type.shape;
+        if (typeof value === 'string' && value !== '' && scalar === 'string' && !format) continue;
         const goPath = at.goPath === '' ? name : `${at.goPath}.${name}`;
         after = this.#value(type, value, { struct: at.struct, goPath, path });
         if (type.go === 'omit' && isEmpty(type, after)) after = undefined;

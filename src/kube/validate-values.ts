@@ -126,13 +126,11 @@ class ValueCheck {
 
   #string(rules: ValueRules, value: string, path: string): void {
     const { minLength, maxLength, pattern } = rules;
-    if (minLength !== undefined || maxLength !== undefined) {
-      const length = [...value].length;
-      if (maxLength !== undefined && length > maxLength) this.causes.push(tooLong(path, maxLength));
-      if (minLength !== undefined && length < minLength)
-        this.#should(path, value, `be at least ${minLength} chars long`);
-    }
-    if (pattern !== undefined && !pattern.test(value))
+    const length = minLength === undefined && maxLength === undefined ? 0 : [...value].length;
+    if (maxLength !== undefined && length > maxLength) this.causes.push(tooLong(path, maxLength));
+    else if (minLength !== undefined && length < minLength)
+      this.#should(path, value, `be at least ${minLength} chars long`);
+    else if (pattern !== undefined && !pattern.test(value))
       this.#should(path, value, `match '${pattern.source.replaceAll('\\/', '/')}'`);
   }
 
