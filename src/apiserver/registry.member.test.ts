@@ -20,7 +20,10 @@ import { ApiServer } from './server.ts';
 
 type Run = (args: string, input?: string) => Promise<string>;
 
-/** kubectl as an administrator of an API with all recorded types; what it says, or a failure with what it says. */
+/**
+ * kubectl as an administrator of an API with all recorded types; what it says, or a failure with
+ * what it says.
+ */
 async function served(t: TestContext, older: boolean): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'registry-'));
   const [clock, random, log] = [new WallClock(), new SystemRandom(), silentLogger];
