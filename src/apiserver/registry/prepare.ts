@@ -6,7 +6,7 @@ import { apiVersionOf, type ResourceType } from '../../kube/resource.ts';
 import { badRequest } from '../../kube/status.ts';
 import type { ObjectRef } from '../backend.ts';
 import { hasSubresource } from './type-facts.ts';
-import { hasGeneration } from './type-rules.ts';
+import { countsAnnotations, hasGeneration } from './type-rules.ts';
 
 /** As kube-apiserver: a generated name keeps this much of generateName. */
 const generatedBaseMax = 58;
@@ -140,11 +140,21 @@ export function splitBySubresource(
     : ({ ...rest, metadata, status } as KubeObject);
 }
 
-/** Raises the generation when something besides metadata and status changed. */
-export function withGeneration(object: KubeObject, old: KubeObject): KubeObject {
+/** Raises the generation when something changed that the controllers of the type act upon. */
+export function withGeneration(
+  object: KubeObject,
+  old: KubeObject,
+  type: ResourceType,
+): KubeObject {
   const { generation } = old.metadata;
-  if (generation === undefined || sameSpec(object, old)) return object;
+  if (generation === undefined) return object;
+  const same = sameSpec(object, old) && (!countsAnnotations(type) || sameAnnotations(object, old));
+  if (same) return object;
   return { ...object, metadata: { ...object.metadata, generation: generation + 1 } };
+}
+
+function sameAnnotations({ metadata }: KubeObject, old: KubeObject): boolean {
+  return deepEqual(metadata.annotations ?? {}, old.metadata.annotations ?? {});
 }
 
 function sameSpec(object: KubeObject, old: KubeObject): boolean {

@@ -89,7 +89,7 @@ const withoutGeneration: ReadonlySet<string> = new Set([
   ...['bindings', 'configmaps', 'endpoints', 'events', 'limitranges', 'namespaces', 'nodes'],
   ...['persistentvolumeclaims', 'persistentvolumes', 'resourcequotas', 'secrets'],
   ...['serviceaccounts', 'services', 'componentstatuses'],
-  ...['controllerrevisions.apps', 'horizontalpodautoscalers.autoscaling'],
+  'controllerrevisions.apps',
   ...['leases.coordination.k8s.io', 'events.events.k8s.io', 'runtimeclasses.node.k8s.io'],
   ...['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'].map(
     (resource) => `${resource}.rbac.authorization.k8s.io`,
@@ -108,4 +108,12 @@ export function hasGeneration(type: {
   readonly resource: string;
 }): boolean {
   return !withoutGeneration.has(groupResource(type));
+}
+
+/** Whether annotations count as much as the spec: Deployments hand theirs to their ReplicaSets. */
+export function countsAnnotations(type: {
+  readonly group: string;
+  readonly resource: string;
+}): boolean {
+  return groupResource(type) === 'deployments.apps';
 }

@@ -238,3 +238,31 @@ test('admission sees the final object, may change it and may refuse it', async (
   await world.delete(world.ref('/v1/configmaps', 'a'));
   assert.deepEqual(seen, ['CREATE a new', 'DELETE a old']);
 });
+
+test('admission sees the generation that an update will have', async () => {
+  const seen: unknown[] = [];
+  const world = await World.start({
+    members: true,
+    admit: [
+      async (_context, { object }) => {
+        if (object.kind === 'Deployment') seen.push(object.metadata.generation);
+        return object;
+      },
+    ],
+  });
+  await world.create('apps/v1/deployments', deployment('web'));
+  const ref = world.ref('apps/v1/deployments', 'web');
+  const changed = await world.patch(ref, { spec: { replicas: 7 } });
+  assert.deepEqual(seen, [1, 2]);
+  assert.equal(changed.metadata.generation, 2);
+});
+
+test("a Deployment's generation counts its annotations too, as a controller reads them", async () => {
+  const world = await World.start({ members: true });
+  await world.create('apps/v1/deployments', deployment('web'));
+  const ref = world.ref('apps/v1/deployments', 'web');
+  const annotated = await world.patch(ref, { metadata: { annotations: { a: 'b' } } });
+  assert.equal(annotated.metadata.generation, 2);
+  const labelled = await world.patch(ref, { metadata: { labels: { a: 'b' } } });
+  assert.equal(labelled.metadata.generation, 2);
+});

@@ -251,9 +251,12 @@ export class Writes {
     object = { ...object, metadata: meta };
     if (subresource === '') object = rulesOf(type).prepare?.(object, old) ?? object;
     object = applyDefaults(schema, object);
+    const counted = (one: KubeObject): KubeObject =>
+      subresource === 'status' ? one : withGeneration(one, old, type);
+    object = counted(object);
     const admission = { operation: 'UPDATE', type, ref, object, old, options } as const;
     object = await accept(context, admission, { facts, admit: this.#options.admit });
-    object = withGeneration(object, old);
+    object = counted(object);
     if (candidate.managed === true) return object;
     return withManagedFields(object, {
       schema,
