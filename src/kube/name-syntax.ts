@@ -55,7 +55,7 @@ export function subdomainProblems(name: string): string[] {
 }
 
 function tooLong(name: string, most: number): string[] {
-  return Buffer.byteLength(name) > most ? [`must be no more than ${most} bytes`] : [];
+  return Buffer.byteLength(name) > most ? [`must be no more than ${most} characters`] : [];
 }
 
 function pathSegmentProblems(name: string, prefix: boolean): string[] {

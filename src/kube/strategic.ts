@@ -90,9 +90,8 @@ function fieldType(node: Node, name: string): Node {
 function deleteItems(out: JsonObject, patch: JsonObject, name: string): void {
   const field = name.slice(deleteFromList.length);
   const gone = patch[name]!;
-  if (!Array.isArray(gone)) throw badRequest('invalid patch format of primitive list');
   const before = fieldOf(out, field);
-  if (!Array.isArray(before)) return;
+  if (!Array.isArray(gone) || !Array.isArray(before)) return;
   const left = before.filter((item) => !gone.some((one) => deepEqual(one, item)));
   setField(out, field, left);
 }

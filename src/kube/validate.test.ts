@@ -366,7 +366,7 @@ describe('metadata', () => {
     assert.deepEqual(nameProblems({ group: '', resource: 'pods' }, 'a.b'), []);
     assert.deepEqual(nameProblems({ group: '', resource: 'pods' }, 'web-', true), []);
     assert.equal(nameProblems({ group: '', resource: 'pods' }, 'web-').length, 1);
-    assert.deepEqual(labelProblems('a'.repeat(64)), ['must be no more than 63 bytes']);
+    assert.deepEqual(labelProblems('a'.repeat(64)), ['must be no more than 63 characters']);
   });
 });
 
