@@ -24,10 +24,15 @@ export type Wanted =
 export type Action =
   | { readonly do: 'nothing' }
   /** It stands there as wanted, though this process did not write it. */
-  | { readonly do: 'adopt' }
-  | { readonly do: 'create' }
+  | { readonly do: 'adopt'; readonly rendering: Rendering }
+  | { readonly do: 'create'; readonly rendering: Rendering }
   /** A JSON merge patch for the live object; `drift` are the changes of others that it undoes. */
-  | { readonly do: 'patch'; readonly patch: JsonObject; readonly drift: readonly Difference[] }
+  | {
+      readonly do: 'patch';
+      readonly rendering: Rendering;
+      readonly patch: JsonObject;
+      readonly drift: readonly Difference[];
+    }
   | { readonly do: 'delete' }
   | { readonly do: 'unmark' }
   | { readonly do: 'wait'; readonly reason: string; readonly message: string };
@@ -46,16 +51,17 @@ export function nextAction(wanted: Wanted, copy: Copy, listKeys: ListKeys): Acti
     if (wanted.how === 'Orphan') return { do: 'unmark' };
     return live.metadata.deletionTimestamp === undefined ? { do: 'delete' } : nothing;
   }
-  if (live === undefined) return { do: 'create' };
+  const { rendering } = wanted;
+  if (live === undefined) return { do: 'create', rendering };
   if (live.metadata.deletionTimestamp !== undefined) {
     return { do: 'wait', reason: 'Terminating', message: 'the copy is being deleted' };
   }
-  if (mark === undefined) return { do: 'create' };
+  if (mark === undefined) return { do: 'create', rendering };
   if (mark.uid !== wanted.templateUid) {
     const message = 'the copy of an earlier object of this name still stands there';
     return { do: 'wait', reason: 'OlderCopy', message };
   }
-  return update(wanted.rendering, copy, { live, listKeys });
+  return update(rendering, copy, { live, listKeys });
 }
 
 function update(
@@ -75,7 +81,7 @@ function update(
     // answer to that.
     const baseline = ours ? (copy.baseline as unknown as Json) : rendered;
     drift = differences({ rendered, baseline, live: current }, listKeys);
-    if (drift.length === 0) return ours ? nothing : { do: 'adopt' };
+    if (drift.length === 0) return ours ? nothing : { do: 'adopt', rendering };
   }
   const previous = ours || unchanged ? rendered : (copy.written?.object ?? ownedPart(live));
   const merged = mergeThreeWay(
@@ -84,8 +90,8 @@ function update(
   );
   const patch = createMergePatch(current as JsonObject, merged as JsonObject);
   return patch === undefined
-    ? { do: 'adopt' }
-    : { do: 'patch', patch: guarded(patch, live), drift };
+    ? { do: 'adopt', rendering }
+    : { do: 'patch', rendering, patch: guarded(patch, live), drift };
 }
 
 /**

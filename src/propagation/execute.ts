@@ -19,6 +19,7 @@ import { clusterHoldsStrangers } from './emptiness.ts';
 import { unmarkPatch } from './mark.ts';
 import { fieldManager, replicasScaledBy } from './owned.ts';
 import { problemOf } from './problem.ts';
+import type { Rendering } from './render.ts';
 import type { ListKeys } from './three-way.ts';
 import type { Unit, Units } from './unit.ts';
 
@@ -165,36 +166,33 @@ export class Executor {
         copy.problem = undefined;
         return undefined;
       case 'adopt':
-        this.#written(unit, copy, copy.live!);
+        this.#written(unit, copy, { response: copy.live!, rendering: action.rendering });
         return undefined;
       case 'wait':
         this.#setProblem(copy, action.reason, action.message);
         return { requeueAfterMs: 5000 };
       case 'create':
-        return this.#create(unit, copy);
+        return this.#create(unit, copy, action.rendering);
       case 'patch':
         return this.#patch(unit, copy, action);
       case 'delete':
         return this.#delete(unit, copy);
       case 'unmark':
-        await this.#member.client.patch(this.#path(unit), {
-          type: 'application/merge-patch+json',
-          body: unmarkPatch,
-        });
-        copy.forget();
-        return undefined;
+        return this.#unmark(unit, copy);
     }
   }
 
-  async #create(unit: Unit, copy: Copy): Promise<ReconcileResult | 'again' | undefined> {
-    const wanted = this.#wanted(unit);
-    if (wanted.kind !== 'copy') return 'again';
+  async #create(
+    unit: Unit,
+    copy: Copy,
+    rendering: Rendering,
+  ): Promise<ReconcileResult | 'again' | undefined> {
     try {
       const target = pathOf({ ...unit.type, ...namespaceOf(unit) });
-      const answer = await this.#member.client.create(target, wanted.rendering.object, {
+      const answer = await this.#member.client.create(target, rendering.object, {
         fieldManager,
       });
-      this.#written(unit, copy, answer.object());
+      this.#written(unit, copy, { response: answer.object(), rendering });
       this.#wake(unit);
       return undefined;
     } catch (error) {
@@ -254,7 +252,7 @@ export class Executor {
         salt,
         clock,
       });
-      this.#written(unit, copy, answer.object());
+      this.#written(unit, copy, { response: answer.object(), rendering: action.rendering });
       return undefined;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -303,12 +301,23 @@ export class Executor {
       cluster: this.cluster,
       strangers,
     });
-    await this.#member.client.patch(this.#path(unit), {
-      type: 'application/merge-patch+json',
-      body: unmarkPatch,
-    });
-    copy.forget();
-    return undefined;
+    return this.#unmark(unit, copy);
+  }
+
+  async #unmark(unit: Unit, copy: Copy): Promise<'again' | undefined> {
+    try {
+      const patch = {
+        type: 'application/merge-patch+json',
+        body: unmarkPatch(copy.live!),
+      } as const;
+      await this.#member.client.patch(this.#path(unit), patch);
+      copy.forget();
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (error.code === 404 || error.reason === 'Conflict') return this.#refresh(unit, copy);
+      throw error;
+    }
   }
 
   /** The member has something newer than we knew. */
@@ -322,18 +331,18 @@ export class Executor {
     return 'again';
   }
 
-  #written(unit: Unit, copy: Copy, response: KubeObject): void {
-    const wanted = this.#wanted(unit);
+  /**
+   * Takes in the answer to a write. What was sent is remembered with it: what is wanted may have
+   * become something else while the answer was on its way.
+   */
+  #written(
+    unit: Unit,
+    copy: Copy,
+    { response, rendering }: { response: KubeObject; rendering: Rendering },
+  ): void {
     copy.observe(response, this.#options.federation);
     copy.problem = undefined;
-    if (wanted.kind === 'copy') {
-      noteWritten({
-        copy,
-        rendering: wanted.rendering,
-        response,
-        listKeys: this.#options.listKeys(unit.type),
-      });
-    }
+    noteWritten({ copy, rendering, response, listKeys: this.#options.listKeys(unit.type) });
     this.#options.onCopyChange(unit, 'copy');
   }
 

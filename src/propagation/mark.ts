@@ -74,10 +74,17 @@ export function markOf(
   };
 }
 
-/** A merge patch that takes the mark off a copy and leaves the rest as it is. */
-export const unmarkPatch = {
-  metadata: {
-    labels: { [federationLabel]: null },
-    annotations: { [copyOfAnnotation]: null, [hashAnnotation]: null },
-  },
-};
+/**
+ * A merge patch that takes the mark off a copy and leaves the rest as it is. Holds only for the very
+ * object that was looked at: whoever took its place is not ours to touch.
+ */
+export function unmarkPatch({ metadata: { uid, resourceVersion } }: KubeObject) {
+  return {
+    metadata: {
+      uid,
+      resourceVersion,
+      labels: { [federationLabel]: null },
+      annotations: { [copyOfAnnotation]: null, [hashAnnotation]: null },
+    },
+  };
+}

@@ -4,6 +4,7 @@
  */
 import { keyOf, splitKey } from '../client/cache.ts';
 import type { RestClient } from '../client/rest.ts';
+import type { KubeObject } from '../kube/object.ts';
 import { pathOf, type ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import { federationLabel, markOf, unmarkPatch } from './mark.ts';
@@ -23,28 +24,54 @@ export interface ReleaseOptions {
  * before the namespaces.
  */
 export async function releaseCopies(options: ReleaseOptions): Promise<number> {
-  const { client, federation, cluster } = options;
+  const { client, federation, types } = options;
   let released = 0;
-  const namespacesLast = [...options.types].sort(
+  const namespacesLast = [...types].sort(
     (a, b) => Number(isNamespaces(a)) - Number(isNamespaces(b)),
   );
   for (const type of namespacesLast) {
     for await (const item of copiesOf(client, type, federation)) {
-      if (markOf(item, { federation, cluster }) === undefined) continue;
-      const { namespace, name } = splitKey(keyOf(item.metadata));
-      const path = pathOf({ ...type, ...(namespace === '' ? {} : { namespace }), name });
-      const { uid } = item.metadata;
-      // A namespace may hold what is not ours: it stays, unmarked, whatever was asked for.
-      if (options.deleteCopies && !isNamespaces(type)) {
-        await client.remove(path, {
-          preconditions: { uid: uid! },
-          propagationPolicy: 'Background',
-        });
-      } else await client.patch(path, { type: 'application/merge-patch+json', body: unmarkPatch });
+      if (!(await releaseOne(options, type, item))) continue;
       options.onProgress?.(++released);
     }
   }
   return released;
+}
+
+/** How often a copy that changes meanwhile is looked at again. */
+const looksMax = 5;
+
+/** Lets one copy go as it stands; false when it is none of ours, or gone. */
+async function releaseOne(
+  { client, federation, cluster, deleteCopies }: ReleaseOptions,
+  type: ResourceType,
+  item: KubeObject,
+): Promise<boolean> {
+  const { namespace, name } = splitKey(keyOf(item.metadata));
+  const path = pathOf({ ...type, ...(namespace === '' ? {} : { namespace }), name });
+  let copy: KubeObject | undefined = item;
+  for (let look = 1; ; look++) {
+    if (copy === undefined || markOf(copy, { federation, cluster }) === undefined) return false;
+    try {
+      // A namespace may hold what is not ours: it stays, unmarked, whatever was asked for.
+      if (deleteCopies && !isNamespaces(type)) await remove(client, path, copy);
+      else {
+        const body = unmarkPatch(copy);
+        await client.patch(path, { type: 'application/merge-patch+json', body });
+      }
+      return true;
+    } catch (error) {
+      const changed = error instanceof ApiError && (error.code === 409 || error.code === 404);
+      if (!changed || look >= looksMax) throw error;
+      copy = (await client.find(path))?.object();
+    }
+  }
+}
+
+async function remove(client: RestClient, path: string, { metadata }: KubeObject): Promise<void> {
+  const { uid, resourceVersion } = metadata;
+  const preconditions = { uid: uid!, resourceVersion: resourceVersion! };
+  await client.delete(path, { preconditions, propagationPolicy: 'Background' });
 }
 
 function isNamespaces(type: ResourceType): boolean {
