@@ -1,0 +1,73 @@
+/** What all checkers share: the shape of one, and how objects and records are looked at. */
+import type { DecisionSpec } from '../../src/api/records.ts';
+import type { KubeObject } from '../../src/kube/object.ts';
+import type { ClusterShare } from '../../src/placement/decision.ts';
+import { type Mark, markOf } from '../../src/propagation/mark.ts';
+import type { Faults } from '../faults.ts';
+import { storeKey } from '../mirror.ts';
+import type { WriteTarget } from '../wire.ts';
+import type { Observer, World } from '../world.ts';
+
+export interface Checker extends Observer {
+  /** 'I1' … as in sim/README.md. */
+  readonly name: string;
+  /** The federation serves again. */
+  onServe?(world: World): void;
+  /** What is not as it should be when all faults have ended; empty: all is well. */
+  atRest?(world: World, faults: Faults): string[];
+}
+
+export function federationId(world: World): string {
+  const key = storeKey({ group: '', resource: 'namespaces', name: 'kube-system' });
+  return world.mirror.get(key)?.metadata.uid ?? '';
+}
+
+export function markIn(
+  world: World,
+  cluster: string,
+  object: KubeObject | undefined,
+): Mark | undefined {
+  if (object === undefined) return undefined;
+  return markOf(object, { federation: federationId(world), cluster });
+}
+
+export interface StoredDecision {
+  readonly number: number;
+  readonly mode: string;
+  readonly clusters: Readonly<Record<string, ClusterShare>>;
+  readonly removing: DecisionSpec['removing'];
+}
+
+const records = 'records.ubernetes.dev';
+
+export function decisionOf(world: World, uid: string): StoredDecision | undefined {
+  const key = storeKey({ group: records, resource: 'decisions', name: uid });
+  return decisionIn(world.mirror.get(key));
+}
+
+export function decisionIn(record: KubeObject | undefined): StoredDecision | undefined {
+  if (record === undefined) return undefined;
+  const spec = record['spec'] as DecisionSpec;
+  const decision = spec.decision as unknown as Omit<StoredDecision, 'removing'>;
+  return { ...decision, removing: spec.removing };
+}
+
+export function hasTombstone(world: World, uid: string): boolean {
+  const key = storeKey({ group: records, resource: 'tombstones', name: uid });
+  return world.mirror.get(key) !== undefined;
+}
+
+/** What the federation keeps in a member for itself. */
+export function isOwn({ namespace, resource, name }: WriteTarget): boolean {
+  const system = 'ubernetes-system';
+  if (namespace === system || (resource === 'namespaces' && name === system)) return true;
+  return resource.startsWith('clusterrole') && name.startsWith('ubernetes-');
+}
+
+export function clusterObject(world: World, name: string): KubeObject | undefined {
+  return world.mirror.get(storeKey({ group: 'ubernetes.dev', resource: 'clusters', name }));
+}
+
+export function isLeaving(world: World, cluster: string): boolean {
+  return clusterObject(world, cluster)?.metadata.deletionTimestamp !== undefined;
+}

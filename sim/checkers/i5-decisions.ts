@@ -1,0 +1,44 @@
+/** I5: a decision is stored before anything is done about it. */
+import { valueAt } from '../../src/kube/object.ts';
+import { copyOfAnnotation } from '../../src/propagation/mark.ts';
+import { storeKey } from '../mirror.ts';
+import { type Checker, decisionIn, decisionOf, isOwn, markIn } from './checker.ts';
+
+const decisions = storeKey({ group: 'records.ubernetes.dev', resource: 'decisions', name: '' });
+
+export function storedFirst(): Checker {
+  /** By template and cluster: every share that was ever on record. */
+  const shares = new Map<string, Set<unknown>>();
+  return {
+    name: 'I5',
+    onCommit(changes, world) {
+      for (const { key, entry } of changes) {
+        if (entry === undefined || !key.startsWith(decisions)) continue;
+        const { clusters } = decisionIn(world.mirror.get(key))!;
+        for (const [cluster, { share }] of Object.entries(clusters)) {
+          const place = `${key.slice(decisions.length)} ${cluster}`;
+          shares.set(place, (shares.get(place) ?? new Set()).add(share));
+        }
+      }
+    },
+    onRequest({ cluster, method, path, target, body, before }, world) {
+      if (method === 'DELETE' || isOwn(target)) return;
+      const said = valueAt(body, 'metadata', 'annotations', copyOfAnnotation);
+      // A copy that is let go: its mark is taken off, and nothing else.
+      if (said === null) return;
+      const marked = typeof said === 'string' ? said.split('/').at(-1) : undefined;
+      const uid = marked ?? markIn(world, cluster, before)?.uid;
+      if (uid === undefined) return;
+      if (decisionOf(world, uid)?.clusters[cluster] === undefined) {
+        world.violation('I5', `${method} ${path} in ${cluster}: no stored decision names it`);
+        return;
+      }
+      const replicas = valueAt(body, 'spec', 'replicas');
+      const known = shares.get(`${uid} ${cluster}`);
+      if (replicas === undefined || target.resource !== 'deployments' || !known) return;
+      if (known.has(replicas)) return;
+      const what = `${method} ${path} in ${cluster} asks for ${replicas}`;
+      world.violation('I5', `${what}, which no stored decision did`);
+    },
+  };
+}

@@ -1,0 +1,147 @@
+/** One fleet from its seed: users and faults in turn, then peace, and the question whether all is well. */
+import { createHash } from 'node:crypto';
+import { allCheckers } from './checkers/all.ts';
+import type { Checker } from './checkers/checker.ts';
+import { Faults } from './faults.ts';
+import { clusterPath, namespaces, operations } from './operations.ts';
+import { type Plant, World } from './world.ts';
+
+export interface FleetOptions {
+  readonly seed: number;
+  /** User operations; 200 unless given. */
+  readonly operations?: number;
+  readonly plant?: Plant;
+  readonly onTrace?: (line: string) => void;
+  /** A look at it before it ends. */
+  readonly inspect?: (world: World) => Promise<void>;
+}
+
+export interface FleetReport {
+  readonly seed: number;
+  /** Empty: every invariant held. */
+  readonly violations: readonly string[];
+  /** How often each operation and each fault came. */
+  readonly operations: ReadonlyMap<string, number>;
+  readonly faults: ReadonlyMap<string, number>;
+  /** Of the whole trace: the same seed gives the same. */
+  readonly digest: string;
+  readonly trace: readonly string[];
+  /** Virtual time from the last fault to convergence, milliseconds. */
+  readonly convergedAfterMs: number;
+}
+
+const operationsUnlessSaid = 200;
+/** Faults of one fleet. */
+const faultsOf = { least: 7, most: 14 };
+/** Longest that peace may take to come; the longest backoff of all is ten minutes, milliseconds. */
+const peaceMs = 45 * 60_000;
+const lookEveryMs = 5000;
+
+export async function runFleet(options: FleetOptions): Promise<FleetReport> {
+  const checkers = allCheckers();
+  const world = new World({
+    seed: options.seed,
+    members: 3,
+    observers: checkers,
+    onServe: () => {
+      for (const checker of checkers) checker.onServe?.(world);
+    },
+    ...(options.plant === undefined ? {} : { plant: options.plant }),
+    ...(options.onTrace === undefined ? {} : { onTrace: options.onTrace }),
+  });
+  const faults = new Faults(world);
+  const done = new Map<string, number>();
+  await world.start();
+  await makeNamespaces(world);
+  await live({ world, faults, done, count: options.operations ?? operationsUnlessSaid });
+  const convergedAfterMs = await makePeace(world, faults, checkers);
+  await options.inspect?.(world);
+  await world.close();
+  return {
+    seed: options.seed,
+    violations: world.violations,
+    operations: done,
+    faults: faults.counts,
+    digest: createHash('sha256').update(world.trace.join('\n')).digest('hex'),
+    trace: world.trace,
+    convergedAfterMs,
+  };
+}
+
+async function makeNamespaces(world: World): Promise<void> {
+  const client = world.process!.client('operator');
+  for (const name of namespaces) {
+    const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
+    await world.timeline.finish(client.create('/api/v1/namespaces', object), 10_000);
+  }
+}
+
+interface Life {
+  readonly world: World;
+  readonly faults: Faults;
+  /** How often each operation was done. */
+  readonly done: Map<string, number>;
+  readonly count: number;
+}
+
+/** Operations and faults in the order that the dice give. */
+async function live({ world, faults, done, count }: Life): Promise<void> {
+  const { dice, timeline } = world;
+  const moments = new Set<number>();
+  const wanted = Math.ceil((dice.between(faultsOf.least, faultsOf.most) * count) / 200);
+  while (moments.size < wanted) moments.add(dice.between(5, count - 1));
+  const backupAt = dice.between(0, count);
+  for (let n = 0; n < count && world.violations.length === 0; ) {
+    await faults.endDue();
+    if (moments.delete(n)) await faults.beginOne();
+    const { process } = world;
+    if (process?.federation === undefined) {
+      await timeline.run(dice.between(100, 3000));
+      continue;
+    }
+    if (n === backupAt) faults.takeBackup();
+    const operation = dice.weighted(operations);
+    await operation.run(world, process.client('user'));
+    done.set(operation.name, (done.get(operation.name) ?? 0) + 1);
+    n++;
+    await timeline.run(dice.chance(0.3) ? 0 : dice.between(1, 1500));
+  }
+}
+
+/** Ends all faults and waits until every checker is content. Returns how long that took. */
+async function makePeace(
+  world: World,
+  faults: Faults,
+  checkers: readonly Checker[],
+): Promise<number> {
+  await faults.endAll();
+  await openClusters(world);
+  const since = world.clock.now();
+  let problems: string[] = [];
+  while (world.violations.length === 0 && world.clock.now() - since < peaceMs) {
+    await world.timeline.run(lookEveryMs);
+    // Removals that a guard held back are meant.
+    world.process!.federation!.propagation.ledger.confirmAll();
+    world.process!.federation!.propagation.decideAll();
+    problems = checkers.flatMap((checker) =>
+      (checker.atRest?.(world, faults) ?? []).map((problem) => `${checker.name}: ${problem}`),
+    );
+    if (problems.length === 0) break;
+  }
+  for (const problem of problems) world.violation('at rest', problem);
+  world.log(`peace after ${world.clock.now() - since}`);
+  return world.clock.now() - since;
+}
+
+/** No cluster is closed to new replicas any more. */
+async function openClusters(world: World): Promise<void> {
+  const client = world.process!.client('operator');
+  const patch = {
+    type: 'application/merge-patch+json',
+    body: { spec: { unschedulable: null } },
+  } as const;
+  for (const name of world.members.keys()) {
+    const opened = client.patch(clusterPath(name), patch).catch(() => undefined);
+    await world.timeline.finish(opened, 30_000);
+  }
+}
