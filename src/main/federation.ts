@@ -19,6 +19,8 @@ import type { Random } from '../base/random.ts';
 import { RestClient } from '../client/rest.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
+import { NamespaceLifecycle } from '../lifecycle/namespaces.ts';
+import { ServiceAccounts } from '../lifecycle/service-accounts.ts';
 import type { OpenTransport } from '../members/connection.ts';
 import { MembersController } from '../members/controller.ts';
 import { Propagation } from '../propagation/controller.ts';
@@ -45,6 +47,8 @@ export interface FederationOptions {
   /** Signs and verifies service accounts' tokens; absent: there are none. */
   readonly serviceAccounts?: ServiceAccountTokens;
   readonly audiences: readonly string[];
+  /** PEM of the CA that the API is served with, published in every namespace. */
+  readonly authority?: string;
   /** This replica, the same after a restart on the same data. */
   readonly instance: string;
   readonly term: number;
@@ -101,6 +105,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     parts.preflight = new Preflight({ ...shared, units, members, fleet: () => propagation.fleet });
   }
   await propagation.start();
+  const stopLifecycle = startLifecycle({ ...shared, types: () => api.catalog.list() });
   return {
     handler: api.handler,
     client,
@@ -108,11 +113,33 @@ export async function startFederation(options: FederationOptions): Promise<Feder
     propagation,
     access,
     async stop() {
+      await stopLifecycle();
       await propagation.stop();
       await members.stop();
       await access.stop();
       api.close();
     },
+  };
+}
+
+/** What kube-controller-manager does for namespaces in one cluster. Returns what ends it. */
+function startLifecycle(
+  options: Pick<FederationOptions, 'authority' | 'clock' | 'random' | 'log'> & {
+    client: RestClient;
+    types: () => readonly ResourceType[];
+  },
+): () => Promise<void> {
+  const { client, types, clock, random, log, authority } = options;
+  const shared = { client, clock, random, log };
+  const namespaces = new NamespaceLifecycle({ ...shared, types });
+  const accounts = new ServiceAccounts({
+    ...shared,
+    ...(authority === undefined ? {} : { authority }),
+  });
+  namespaces.start();
+  accounts.start();
+  return async () => {
+    await Promise.all([namespaces.stop(), accounts.stop()]);
   };
 }
 

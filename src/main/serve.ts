@@ -60,6 +60,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
       tokens: tokenFile === undefined ? [] : [(token) => tokenFile.verify(token)],
       serviceAccounts: accounts.tokens,
       audiences: [accounts.issuer],
+      authority: pki.authority,
       failoverAfterMs: options.failoverAfterMs,
       preflight: options.preflight,
     });
