@@ -181,6 +181,8 @@ export class TlsTransport implements Transport {
           method: request.method,
           headers,
           body: request.body ?? null,
+          // A DELETE with a body would close the connection after it.
+          reset: false,
           ...(upgrade === undefined ? {} : { upgrade }),
         },
         handler,

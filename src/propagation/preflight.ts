@@ -71,7 +71,12 @@ export class Preflight {
     const now = this.#options.clock.monotonic();
     if ((this.#passed.get(key) ?? 0) > now) return;
     try {
-      const answer = await this.#dryRun(unit, rendering, member);
+      const answer = await this.#inTime(this.#dryRun(unit, rendering, member));
+      if (answer === 'late') {
+        const why = `no answer from cluster ${member.name} within ${timeoutMs} ms`;
+        input.warn(`not checked beforehand: ${why}`);
+        return;
+      }
       for (const warning of answer?.warnings ?? []) input.warn(warning);
       this.#remember(key, now);
     } catch (error) {
@@ -85,9 +90,7 @@ export class Preflight {
   ): void {
     const { input, member } = at;
     if (error instanceof TransportError) {
-      input.warn(
-        `not checked beforehand: no answer from cluster ${member.name} within ${timeoutMs} ms`,
-      );
+      input.warn(`not checked beforehand in cluster ${member.name}: ${error.message}`);
       return;
     }
     if (!(error instanceof ApiError)) throw error;
@@ -101,11 +104,22 @@ export class Preflight {
     input.warn(`not checked beforehand in cluster ${member.name}: ${error.message}`);
   }
 
+  /**
+   * Waits no longer than the user should; a late answer is let arrive, since to break off costs its
+   * connection.
+   */
+  #inTime<T>(answer: Promise<T>): Promise<T | 'late'> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#options.clock.after(timeoutMs, () => resolve('late'));
+      answer.then(resolve, reject).finally(() => timer.cancel());
+    });
+  }
+
   #dryRun(unit: Unit, rendering: Rendering, member: Member) {
     const { type, namespace, name } = unit;
     const place = { ...type, ...(namespace === '' ? {} : { namespace }) };
     const copy = unit.copies.get(member.name);
-    const options = { fieldManager, dryRun: true, timeoutMs };
+    const options = { fieldManager, dryRun: true };
     const templateUid = unit.template!.metadata.uid ?? '';
     if (copy?.live !== undefined && copy.mark?.uid === templateUid) {
       const action = nextAction(
