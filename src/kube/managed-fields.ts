@@ -52,12 +52,22 @@ export function updateManagedFields(options: ManagedOptions): ManagedFieldsEntry
     const same = changes.isSame();
     if (same && sent === undefined) return stored;
     const owners = sent ?? readable(stored);
+    if (options.subresource === 'scale' && !isTouched(owners, changes)) return stored;
     if (!same) giveToUpdater(owners, changes, options);
     return encodeOwners(owners);
   } catch (error) {
     if (error instanceof TypedError) return stored;
     throw error;
   }
+}
+
+/** A Scale shows only those owners that own its replicas; where nobody does, nobody is tracked. */
+function isTouched(owners: Owners, changes: Comparisons): boolean {
+  return [...owners.values()].some(({ apiVersion, set }) => {
+    const change = changes.at(apiVersion);
+    if (change === undefined) return false;
+    return !set.intersection(change.modified.union(change.added)).isEmpty;
+  });
 }
 
 /** What a create starts from: the type alone. */

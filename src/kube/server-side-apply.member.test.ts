@@ -526,3 +526,125 @@ function mergePatch(target: Json, patch: Json): Json {
   }
   return out;
 }
+
+test('writes to status and scale own what they write, and nothing else', async (t) => {
+  if (!(await requireMembers(t, 'bare'))) return;
+  const name = 'subresources';
+  const apply = 'application/apply-patch+yaml';
+  const said = (subject: Subject, more: JsonObject): JsonObject => {
+    const { apiVersion, kind } = subject;
+    return { apiVersion, kind, metadata: { name, namespace: 'default' }, ...more };
+  };
+  const steps: {
+    subject: Subject;
+    subresource?: string;
+    body: JsonObject;
+    after: (live: KubeObject) => JsonObject;
+    resetFields: string[][];
+    verb: 'apply' | 'update';
+  }[] = [];
+  const outside = [['metadata'], ['spec']];
+  const status = { phase: 'A', list: [1], more: { x: 'y' } };
+  steps.push(
+    {
+      subject: custom,
+      body: said(custom, { spec: { size: 1 }, status: { phase: 'no' } }),
+      after: () => ({ spec: { size: 1, mode: 'A' } }),
+      resetFields: [['status']],
+      verb: 'apply',
+    },
+    {
+      subject: custom,
+      subresource: 'status',
+      body: said(custom, { spec: { size: 2 }, status }),
+      after: () => ({ status }),
+      resetFields: outside,
+      verb: 'apply',
+    },
+    {
+      subject: custom,
+      subresource: 'status',
+      body: { status: { phase: 'B', more: { z: '1' } } },
+      after: () => ({ status: { ...status, phase: 'B', more: { x: 'y', z: '1' } } }),
+      resetFields: outside,
+      verb: 'update',
+    },
+    {
+      subject: deployment,
+      body: said(deployment, deployment.base),
+      after: () => ({}),
+      resetFields: [['status']],
+      verb: 'apply',
+    },
+    {
+      subject: deployment,
+      subresource: 'scale',
+      body: { spec: { replicas: 5 } },
+      after: (live) => ({ spec: { ...(live.spec as JsonObject), replicas: 5 } }),
+      resetFields: [],
+      verb: 'update',
+    },
+    {
+      subject: deployment,
+      body: said(deployment, mergePatch(deployment.base, { spec: { replicas: 6 } }) as JsonObject),
+      after: () => ({}),
+      resetFields: [['status']],
+      verb: 'apply',
+    },
+    {
+      subject: deployment,
+      subresource: 'scale',
+      body: { spec: { replicas: 7 } },
+      after: (live) => ({ spec: { ...(live.spec as JsonObject), replicas: 7 } }),
+      resetFields: [],
+      verb: 'update',
+    },
+  );
+  for (const { subject, subresource, body, after: next, resetFields, verb } of steps) {
+    const { group, version } = parseApiVersion(subject.apiVersion);
+    const schema = schemas.lookup(group, version, subject.kind)!;
+    const path = `${subject.path}/${name}`;
+    const got = await client.send({ path });
+    const live = got.status === 200 ? (got.body as unknown as KubeObject) : undefined;
+    await client.must({
+      method: 'PATCH',
+      path: `${path}${subresource ? `/${subresource}` : ''}?fieldManager=m${subresource ?? ''}`,
+      body,
+      contentType: verb === 'apply' ? apply : 'application/merge-patch+json',
+    });
+    const stored = (await client.must({ path })) as unknown as KubeObject;
+    const manager = `m${subresource ?? ''}`;
+    const now = Date.UTC(2026, 0, 1);
+    const common = {
+      schema,
+      live,
+      manager,
+      now,
+      resetFields,
+      ...(subresource ? { subresource } : {}),
+    };
+    const patch = body as unknown as KubeObject;
+    const managedFields =
+      verb === 'apply'
+        ? applyPatch({ ...common, patch, force: true }).object.metadata.managedFields
+        : updateManagedFields({ ...common, object: { ...live!, ...next(live!) } });
+    const entries = (list: readonly ManagedFieldsEntry[] | undefined) =>
+      (list ?? [])
+        .map(({ time: _time, ...entry }) => JSON.stringify(sorted(entry as never)))
+        .sort();
+    assert.deepEqual(
+      entries(managedFields),
+      entries(stored.metadata.managedFields),
+      JSON.stringify(body),
+    );
+  }
+});
+
+function sorted(value: Json): Json {
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key]!)]),
+  );
+}
