@@ -213,7 +213,7 @@ function define(object: JsonObject, key: string, value: Json): void {
 }
 
 const restOfString = /(?:[^"\\]|\\.)*"[ \t\r\n]*(:?)/sy;
-const escape = /\\[^"]/;
+const escaped = /\\[^"]/;
 
 /**
  * Whether a field's name is written with an escape other than that of a quote. V8's JSON.parse
@@ -222,11 +222,11 @@ const escape = /\\[^"]/;
  * names in managedFields have them, and reading those slowly costs five times as much.
  */
 export function hasEscapedKey(text: string): boolean {
-  if (!escape.test(text)) return false;
+  if (!escaped.test(text)) return false;
   for (let at = text.indexOf('\\'); at >= 0; at = text.indexOf('\\', restOfString.lastIndex)) {
     restOfString.lastIndex = at;
     const match = restOfString.exec(text);
-    if (match === null || (match[1] === ':' && escape.test(match[0]))) return true;
+    if (match === null || (match[1] === ':' && escaped.test(match[0]))) return true;
   }
   return false;
 }

@@ -19,31 +19,31 @@ export interface DecodeOptions {
   readonly fieldValidation: FieldValidation;
   /** Called once per problem with 'Warn'. */
   warn(text: string): void;
+  /** Says why the object cannot be decoded; absent: BadRequest, as of a body. */
+  refuse?(why: string): ApiError;
 }
 
 /**
  * Gives the object as it is stored: unknown fields and meaningless nulls dropped. The input is not
  * changed; it is returned
  * itself when nothing had to go.
- * @throws ApiError BadRequest for a field of the wrong type in a native kind or in metadata, and
- * for problems with 'Strict'
+ * @throws ApiError what `refuse` makes of it, for a field of the wrong type in a native kind or in
+ * metadata, and for problems with 'Strict'
  */
 export function decodeObject(options: DecodeOptions): KubeObject {
   const { schema, object, problems = [], fieldValidation } = options;
+  const refuse = options.refuse ?? ((why) => new ApiError('BadRequest', cannotBe(schema, why)));
   const unknowns: Unknowns = fieldValidation === 'Ignore' ? undefined : [];
   let decoded: KubeObject;
   try {
     decoded = decode(schema, object, unknowns);
   } catch (error) {
-    if (error instanceof GoTypeError)
-      throw new ApiError('BadRequest', cannotBe(schema, error.message));
-    throw error;
+    throw error instanceof GoTypeError ? refuse(error.message) : error;
   }
   if (unknowns === undefined) return decoded;
   const all = [...problems, ...unknowns.map((path) => `unknown field "${path}"`)];
   if (all.length === 0) return decoded;
-  if (fieldValidation === 'Strict')
-    throw new ApiError('BadRequest', cannotBe(schema, `strict decoding error: ${all.join(', ')}`));
+  if (fieldValidation === 'Strict') throw refuse(`strict decoding error: ${all.join(', ')}`);
   for (const text of all) options.warn(text);
   return decoded;
 }

@@ -108,7 +108,8 @@ export class Preflight {
    * Waits no longer than the user should; a late answer is let arrive, since to break off costs its
    * connection.
    */
-  #inTime<T>(answer: Promise<T>): Promise<T | 'late'> {
+  #inTime<T>(answer: Promise<T> | undefined): Promise<T | 'late' | undefined> {
+    if (answer === undefined) return Promise.resolve(undefined);
     return new Promise((resolve, reject) => {
       const timer = this.#options.clock.after(timeoutMs, () => resolve('late'));
       answer.then(resolve, reject).finally(() => timer.cancel());

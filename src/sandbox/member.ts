@@ -4,7 +4,7 @@
  */
 import { createApi } from '../apiserver/api.ts';
 import { authenticator } from '../apiserver/auth/authenticate.ts';
-import type { MemberTypes } from '../apiserver/catalog.ts';
+import type { Catalog, MemberTypes } from '../apiserver/catalog.ts';
 import { createHandler } from '../apiserver/handler.ts';
 import { HealthChecks } from '../apiserver/health.ts';
 import { inProcessTransport } from '../apiserver/in-process.ts';
@@ -135,7 +135,7 @@ export class SandboxMember {
     });
     const transport = inProcessTransport(handler, administrator);
     const inside = new RestClient(transport, { userAgent: 'kube-apiserver/sandbox' });
-    const simulator = this.#simulator(transport);
+    const simulator = this.#simulator(transport, api.catalog);
     await simulator.start();
     this.#life = {
       handler,
@@ -160,12 +160,13 @@ export class SandboxMember {
     this.#store = new MemoryStore({ clock: this.#options.clock, snapshot });
   }
 
-  #simulator(transport: Transport): Simulator {
+  #simulator(transport: Transport, catalog: Catalog): Simulator {
     const { name, region, zone, nodes, podsPerNode, clock, random, log, workloads } = this.#options;
     const { version } = this.#options.types ?? loadSnapshot();
     return new Simulator({
       transport,
       nodes: { cluster: name, region, zone, count: nodes, pods: podsPerNode, version },
+      types: () => catalog.list(),
       clock,
       random,
       log,

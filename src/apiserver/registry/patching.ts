@@ -28,7 +28,7 @@ export function modificationOf(
   return {
     make(old, facts) {
       const object = change.apply(old as unknown as JsonObject, facts) as unknown as KubeObject;
-      return { object, problems: change.problems };
+      return { object, problems: change.problems, patch: patch.body };
     },
   };
 }

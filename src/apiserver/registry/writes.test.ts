@@ -266,3 +266,25 @@ test("a Deployment's generation counts its annotations too, as a controller read
   const labelled = await world.patch(ref, { metadata: { labels: { a: 'b' } } });
   assert.equal(labelled.metadata.generation, 2);
 });
+
+test('a patch that makes a field wrong is invalid, so that kubectl edit offers another try', async () => {
+  const world = await World.start({ members: true });
+  await world.create('apps/v1/deployments', deployment('web'));
+  const ref = world.ref('apps/v1/deployments', 'web');
+  const patch = { spec: { replicas: 'x' } };
+  const error = await refusal(world.patch(ref, patch));
+  const why = 'json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of';
+  assert.equal(error.code, 422);
+  assert.deepEqual(error.status.details?.causes, [
+    {
+      reason: 'FieldValueInvalid',
+      message: `Invalid value: "{\\"spec\\":{\\"replicas\\":\\"x\\"}}": ${why} type int32`,
+      field: 'patch',
+    },
+  ]);
+  const unknown = await refusal(
+    world.patch(ref, { spec: { nope: 1 } }, { fieldValidation: 'Strict' }),
+  );
+  assert.equal(unknown.code, 422);
+  assert.match(unknown.message, /strict decoding error: unknown field "spec.nope"/);
+});

@@ -10,7 +10,8 @@ import { updateManagedFields } from '../../kube/managed-fields.ts';
 import type { KubeObject, ObjectMeta } from '../../kube/object.ts';
 import { apiVersionOf } from '../../kube/resource.ts';
 import { alreadyExists, conflict, invalid, isApiError, notFound } from '../../kube/status.ts';
-import { decodeObject } from '../../kube/validate.ts';
+import { type DecodeOptions, decodeObject } from '../../kube/validate.ts';
+import { invalidValue } from '../../kube/validate-meta.ts';
 import { PreconditionError } from '../../store/store.ts';
 import type { Admit } from '../admission.ts';
 import type {
@@ -61,6 +62,8 @@ export interface Candidate {
   readonly object: KubeObject;
   /** Duplicate fields in the body, as the decoder words them. */
   readonly problems?: readonly string[];
+  /** The patch that made it, for the message when what it makes cannot be decoded. */
+  readonly patch?: Buffer;
   /** metadata.managedFields is right already (server-side apply). */
   readonly managed?: boolean;
 }
@@ -243,6 +246,7 @@ export class Writes {
       problems: candidate.problems ?? [],
       fieldValidation: options.fieldValidation,
       warn: (text) => context.warn(text),
+      ...refusalOf(candidate),
     });
     const metadata = updatedMeta(withRef(decoded.metadata, ref), old.metadata);
     let object: KubeObject = { ...decoded, metadata };
@@ -268,6 +272,21 @@ export class Writes {
       ...(subresource === '' ? {} : { subresource }),
     });
   }
+}
+
+/** Most of a patch that a refusal repeats, characters. */
+const shownPatchMax = 1000;
+
+/** What a patch makes wrong is invalid, what a body brings is no such object at all. */
+function refusalOf({ patch }: Candidate): Pick<DecodeOptions, 'refuse'> {
+  if (patch === undefined) return {};
+  return {
+    refuse(why) {
+      const text = patch.toString('utf8');
+      const shown = text.length > shownPatchMax ? `${text.slice(0, shownPatchMax)}…` : text;
+      return invalid({ group: '', kind: '' }, '', [invalidValue('patch', shown, why)]);
+    },
+  };
 }
 
 function withManagedFields(

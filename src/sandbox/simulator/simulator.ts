@@ -4,9 +4,11 @@ import type { Logger } from '../../base/log.ts';
 import type { Random } from '../../base/random.ts';
 import { RestClient } from '../../client/rest.ts';
 import type { Transport } from '../../client/transport.ts';
+import type { ResourceType } from '../../kube/resource.ts';
+import { NamespaceLifecycle } from '../../lifecycle/namespaces.ts';
+import { ServiceAccounts } from '../../lifecycle/service-accounts.ts';
 import { Controller, type Reconcile } from '../../reconcile/controller.ts';
 import { Followed } from './followed.ts';
-import { furnish } from './furniture.ts';
 import { GarbageCollector } from './garbage.ts';
 import { type KindName, kinds } from './kinds.ts';
 import { ensureNodes, type NodesOptions } from './nodes.ts';
@@ -17,12 +19,17 @@ export interface SimulatorOptions {
   /** To the member's own API server, as its administrator. */
   readonly transport: Transport;
   readonly nodes: NodesOptions;
+  /** What the member serves now. */
+  readonly types: () => readonly ResourceType[];
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
   /** Pods on nodes unless given. */
   readonly workloads?: Workloads;
 }
+
+/** Nobody connects to a sandbox by it; pods would find it in their namespace. */
+const authority = '-----BEGIN CERTIFICATE-----\nc2FuZGJveA==\n-----END CERTIFICATE-----\n';
 
 /** Kinds whose objects may own or be owned. */
 const collected: readonly KindName[] = [
@@ -43,12 +50,17 @@ export class Simulator {
   readonly #client: RestClient;
   readonly #followed = new Map<KindName, Followed>();
   readonly #controllers: Controller[] = [];
+  readonly #namespaces: NamespaceLifecycle;
+  readonly #accounts: ServiceAccounts;
 
   constructor(options: SimulatorOptions) {
     this.#options = options;
     this.#client = new RestClient(options.transport, {
       userAgent: 'kube-controller-manager/sandbox',
     });
+    const client = this.#client;
+    this.#namespaces = new NamespaceLifecycle({ ...options, client });
+    this.#accounts = new ServiceAccounts({ ...options, client, authority });
     const { clock, random } = options;
     const follow = (kind: KindName): Followed => this.#follow(kind);
     const control = (name: string, reconcile: Reconcile) => this.#control(name, reconcile);
@@ -62,9 +74,12 @@ export class Simulator {
     await ensureNodes(this.#client, nodes, clock);
     await Promise.all([...this.#followed.values()].map((followed) => followed.start()));
     for (const controller of this.#controllers) controller.start();
+    this.#namespaces.start();
+    this.#accounts.start();
   }
 
   async stop(): Promise<void> {
+    await Promise.all([this.#namespaces.stop(), this.#accounts.stop()]);
     await Promise.all(this.#controllers.map((controller) => controller.stop()));
     await Promise.all([...this.#followed.values()].map((followed) => followed.stop()));
   }
@@ -74,14 +89,6 @@ export class Simulator {
     const services = this.#follow('services');
     const service = this.#control('service', (key) => reconcileService({ services, random }, key));
     services.onChange((key) => service(key));
-
-    const namespaces = this.#follow('namespaces');
-    const serviceAccounts = this.#follow('serviceAccounts');
-    const configMaps = this.#follow('configMaps');
-    const furniture = this.#control('furniture', (name) =>
-      furnish({ namespaces, serviceAccounts, configMaps }, name),
-    );
-    namespaces.onChange((name) => furniture(name));
 
     const garbage = new GarbageCollector(collected.map((kind) => this.#follow(kind)));
     const collect = this.#control('garbage', (uid) => garbage.reconcile(uid));
