@@ -5,6 +5,7 @@
 import { goFields } from './go-fields.ts';
 import { parseJson } from './json.ts';
 import { isObject, type Json, type JsonObject, objectAt } from './object.ts';
+import { objectMetaSchema } from './object-meta-schema.ts';
 import type { GroupVersionKind } from './resource.ts';
 import type { ListShape, MapShape, PatchMeta, ScalarType, SchemaNode, Shape } from './schema.ts';
 import { compileRules } from './schema-rules.ts';
@@ -66,59 +67,6 @@ export const anyObject: SchemaNode = plainNode(shape({ map: deducedShape.map }))
 const quantity = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
 const rawExtension = 'io.k8s.apimachinery.pkg.runtime.RawExtension';
 const objectMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
-
-/** ObjectMeta for schemas that stand alone (a CRD's says only `type: object`). */
-const metaDocument: JsonObject = {
-  type: 'object',
-  properties: {
-    name: { type: 'string' },
-    generateName: { type: 'string' },
-    namespace: { type: 'string' },
-    selfLink: { type: 'string' },
-    uid: { type: 'string' },
-    resourceVersion: { type: 'string' },
-    generation: { type: 'integer', format: 'int64' },
-    creationTimestamp: { type: 'string', format: 'date-time' },
-    deletionTimestamp: { type: 'string', format: 'date-time' },
-    deletionGracePeriodSeconds: { type: 'integer', format: 'int64' },
-    labels: { type: 'object', additionalProperties: { type: 'string' } },
-    annotations: { type: 'object', additionalProperties: { type: 'string' } },
-    ownerReferences: {
-      type: 'array',
-      'x-kubernetes-list-type': 'map',
-      'x-kubernetes-list-map-keys': ['uid'],
-      items: {
-        type: 'object',
-        'x-kubernetes-map-type': 'atomic',
-        properties: {
-          apiVersion: { type: 'string' },
-          kind: { type: 'string' },
-          name: { type: 'string' },
-          uid: { type: 'string' },
-          controller: { type: 'boolean' },
-          blockOwnerDeletion: { type: 'boolean' },
-        },
-      },
-    },
-    finalizers: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
-    managedFields: {
-      type: 'array',
-      'x-kubernetes-list-type': 'atomic',
-      items: {
-        type: 'object',
-        properties: {
-          manager: { type: 'string' },
-          operation: { type: 'string' },
-          apiVersion: { type: 'string' },
-          time: { type: 'string', format: 'date-time' },
-          fieldsType: { type: 'string' },
-          fieldsV1: { type: 'object' },
-          subresource: { type: 'string' },
-        },
-      },
-    },
-  },
-};
 
 /** Compiles the definitions of one document. */
 export class SchemaCompiler {
@@ -249,7 +197,7 @@ export function compileRoot(schema: JsonObject): SchemaNode {
 }
 
 const metaNode = new SchemaCompiler(
-  { components: { schemas: { [objectMeta]: metaDocument } } },
+  { components: { schemas: { [objectMeta]: objectMetaSchema } } },
   true,
 ).node({ $ref: `#/components/schemas/${objectMeta}` });
 const stringNode = plainNode(shape({ scalar: 'string' }));

@@ -1,7 +1,7 @@
 /** Server-side apply: merges a configuration into the live object and tracks who owns what. */
 import { type Conflict, conflictError } from './apply-conflict.ts';
 import type { FieldSet } from './field-set.ts';
-import { parseJson, stringifyJson } from './json.ts';
+import { lastAppliedFields, syncLastApplied } from './last-applied.ts';
 import {
   Comparisons,
   emptyObject,
@@ -11,7 +11,7 @@ import {
   resetSet,
   withoutManagedFields,
 } from './managed-fields.ts';
-import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
+import type { Json, JsonObject, KubeObject } from './object.ts';
 import {
   decodeOwners,
   encodeOwners,
@@ -27,7 +27,6 @@ import type { SchemaNode, TypeSchema } from './schema.ts';
 import { ApiError, badRequest } from './status.ts';
 import { TypedError } from './typed.ts';
 import { joinProblems, typedProblems } from './typed-check.ts';
-import { compareTyped } from './typed-compare.ts';
 import { fieldsOf, withNamedFields } from './typed-fields.ts';
 import { mergeTyped, removeTyped } from './typed-merge.ts';
 import { settle } from './validate.ts';
@@ -51,9 +50,6 @@ export interface ApplyResult {
   /** False: neither the object nor an owner changed, nothing needs to be stored. */
   readonly changed: boolean;
 }
-
-const lastAppliedKey = 'kubectl.kubernetes.io/last-applied-configuration';
-const maxAnnotationBytes = 256 * 1024;
 
 /**
  * Applies a configuration for one manager. Neither `live` nor `patch` is changed.
@@ -164,7 +160,10 @@ class Apply {
       return this.#apply(force);
     } catch (error) {
       if (!(error instanceof ConflictsFound)) throw error;
-      const allowed = manager === 'kubectl' ? this.#lastAppliedFields() : undefined;
+      const allowed =
+        manager === 'kubectl'
+          ? lastAppliedFields(this.#options.schema, this.#options.live)
+          : undefined;
       if (allowed === undefined) throw conflictError(error.conflicts);
       const left = error.conflicts.filter(({ path }) => !allowed.has(path));
       if (left.length > 0) throw conflictError(left);
@@ -279,29 +278,6 @@ class Apply {
     const gone = before.difference(after).intersection(lastSet);
     return gone.isEmpty ? merged : removeTyped(root, merged, gone);
   }
-
-  /**
-   * What client-side apply wrote and nobody has changed since; undefined without its annotation.
-   */
-  #lastAppliedFields(): FieldSet | undefined {
-    const text = this.#options.live?.metadata.annotations?.[lastAppliedKey];
-    if (!text) return undefined;
-    try {
-      const applied = parseJson(text).value;
-      if (!isObject(applied) || applied.apiVersion !== this.#apiVersion) return undefined;
-      if (typedProblems(this.#root, applied).length > 0) return undefined;
-      const change = compareTyped({
-        node: this.#root,
-        before: applied,
-        after: this.liveJson,
-        native: this.#options.schema.native,
-      });
-      const set = fieldsOf(this.#root, applied);
-      return set.difference(change.modified).difference(change.added).difference(change.removed);
-    } catch {
-      return undefined;
-    }
-  }
 }
 
 /** What all owners own, by version, that of the pruned set first. */
@@ -316,38 +292,4 @@ function managedByVersion(
   if (leading === undefined) return sets;
   sets.delete(first);
   return new Map([[first, leading], ...sets]);
-}
-
-/**
- * kubectl's annotation follows what kubectl applies, so that a later client-side apply knows it.
- */
-function syncLastApplied(object: KubeObject, options: ApplyOptions): KubeObject {
-  const { annotations } = object.metadata;
-  if (options.manager !== 'kubectl' || !annotations?.[lastAppliedKey]) return object;
-  const { [lastAppliedKey]: _old, ...others } = annotations;
-  const { annotations: patched, ...metadata } = options.patch.metadata;
-  const { [lastAppliedKey]: _sent, ...kept } = patched ?? {};
-  const config = {
-    ...options.patch,
-    metadata: { ...(Object.keys(kept).length > 0 ? { annotations: kept } : {}), ...metadata },
-  };
-  const text = `${stringifyJson(sortedKeys(config as unknown as Json))}\n`;
-  const size = Object.entries(others).reduce(
-    (sum, [key, value]) => sum + key.length + value.length,
-    0,
-  );
-  const fits = size + lastAppliedKey.length + Buffer.byteLength(text) <= maxAnnotationBytes;
-  const next = fits ? { ...others, [lastAppliedKey]: text } : others;
-  return { ...object, metadata: { ...object.metadata, annotations: next } };
-}
-
-/** Go writes the fields of maps in order. */
-function sortedKeys(value: Json): Json {
-  if (Array.isArray(value)) return value.map(sortedKeys);
-  if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .sort()
-      .map((key) => [key, sortedKeys(value[key]!)]),
-  );
 }

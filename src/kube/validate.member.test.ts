@@ -1,4 +1,4 @@
-/** The same bad bodies to a real kube-apiserver and to this code: the same answer, word for word. */
+/** The same bad bodies to a real kube-apiserver and to this code: the same answer in its words. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
