@@ -166,7 +166,7 @@ export class Propagation {
     const another = old !== undefined && now !== undefined && old.uid !== now.uid;
     if (executor !== undefined && (now === undefined || another)) {
       this.#executors.delete(name);
-      for (const unit of this.units.all()) unit.copies.delete(name);
+      for (const unit of this.units.all()) unit.dropCopy(name);
       void executor.stop();
       executor = undefined;
     }
@@ -231,7 +231,7 @@ export class Propagation {
     const unit = this.units.get(key);
     if (unit === undefined) return undefined;
     const afterTombstones = await this.#bury(unit);
-    const afterDecision = unit.template === undefined ? undefined : await this.#decide(unit);
+    const afterDecision = unit.standing === undefined ? undefined : await this.#decide(unit);
     this.units.changed(unit);
     const times = [afterTombstones, afterDecision].filter((time) => time !== undefined);
     return times.length === 0 ? undefined : { requeueAfterMs: Math.max(0, Math.min(...times)) };

@@ -22,7 +22,7 @@ export class Copy {
   /** Corrections in a row, and when the last was made (monotonic ms): the fourth waits. */
   corrections = 0;
   correctedAt = Number.NEGATIVE_INFINITY;
-  readonly #onPresence: (difference: 1 | -1) => void;
+  #onPresence: (difference: 1 | -1) => void;
   #live: KubeObject | undefined;
 
   /** `onPresence` is told when a copy appears or goes, for counting. */
@@ -58,6 +58,12 @@ export class Copy {
     if (this.live === undefined || this.live.metadata.uid !== last.metadata.uid) return false;
     this.forget();
     return true;
+  }
+
+  /** Its cluster has left: late answers change nothing that is counted. */
+  detach(): void {
+    this.forget();
+    this.#onPresence = () => {};
   }
 
   forget(): void {

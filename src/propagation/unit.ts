@@ -116,6 +116,19 @@ export class Unit {
     return copy;
   }
 
+  /** Forgets the copy in a cluster that has left: nobody can say any more what stands there. */
+  dropCopy(cluster: string): void {
+    this.copies.get(cluster)?.detach();
+    this.copies.delete(cluster);
+    this.#renderings.delete(cluster);
+  }
+
+  /** The template that stands there and is not deleted by record: its watch may lag behind that. */
+  get standing(): KubeObject | undefined {
+    const uid = this.template?.metadata.uid;
+    return uid !== undefined && this.tombstones.has(uid) ? undefined : this.template;
+  }
+
   /** Every cluster in which there is, was or should be a copy. */
   clusters(): Set<string> {
     const names = new Set(this.copies.keys());
@@ -138,8 +151,9 @@ export class Unit {
       return { kind: 'gone', templateUid: uid!, how };
     }
     const stored = this.decision;
-    if (this.template === undefined || stored === undefined) return { kind: 'unknown' };
-    const templateUid = this.template.metadata.uid!;
+    const template = this.standing;
+    if (template === undefined || stored === undefined) return { kind: 'unknown' };
+    const templateUid = template.metadata.uid!;
     const share = wantedIn(stored.decision, cluster);
     if (share !== undefined) {
       const rendering = this.#render(cluster, share, about);
