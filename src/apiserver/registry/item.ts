@@ -55,6 +55,11 @@ export class StoredItem implements Item {
     if (form.object !== undefined) this.#object = new WeakRef(served(form.object, form));
   }
 
+  /** Bytes that it holds. */
+  get size(): number {
+    return (this.#bytes ?? this.#stored)!.length;
+  }
+
   get bytes(): Buffer {
     if (this.#bytes === undefined) {
       // Only one of the two is kept: most items are read often or never.
