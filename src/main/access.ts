@@ -1,4 +1,7 @@
-/** Who may do what: credentials, roles kept up to date from the API itself, and the questions about them. */
+/**
+ * Who may do what: credentials, roles kept up to date from the API itself, and the questions about
+ * them.
+ */
 import type { Authenticate, TokenVerifier } from '../apiserver/auth/authenticate.ts';
 import { authenticator } from '../apiserver/auth/authenticate.ts';
 import { defaultRoles } from '../apiserver/auth/default-roles.ts';
@@ -45,7 +48,10 @@ export class Access {
     );
   }
 
-  /** Makes the default roles that are missing and follows all others; resolves when every right is known. */
+  /**
+   * Makes the default roles that are missing and follows all others; resolves when every right is
+   * known.
+   */
   async start(client: RestClient): Promise<void> {
     await createMissingRoles(client);
     const { clock, random } = this.#options;

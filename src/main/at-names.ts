@@ -1,4 +1,6 @@
-/** Names with `@` belong to members: until members' objects are served here, asking for one says so. */
+/**
+ * Names with `@` belong to members: until members' objects are served here, asking for one says so.
+ */
 import type { Backend, ObjectRef } from '../apiserver/backend.ts';
 import { groupResource } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';

@@ -6,9 +6,12 @@ import { holdProcess, WallClock } from '../base/clock.ts';
 import { SystemRandom } from '../base/random.ts';
 import type { CommandContext } from '../cli/commands/join.ts';
 import { runProgram } from '../cli/program.ts';
+import { sandboxCast } from './demo.ts';
+import { addDemo } from './demo-command.ts';
 import { createLogger } from './log.ts';
 import { type ServeFlags, serveOptions } from './options.ts';
 import { serve } from './serve.ts';
+import { stopSignal } from './stop-signal.ts';
 
 const clock = new WallClock();
 const random = new SystemRandom();
@@ -52,24 +55,14 @@ Examples:
     });
 }
 
-/** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    // A waiting promise does not keep the process alive, a listening server does.
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        process.once(signal, () => process.exit(1));
-        resolve();
-      });
-    }
-  });
-}
-
 const release = holdProcess();
 process.exitCode = await runProgram(process.argv.slice(2), {
   clock,
   terminal: { out: process.stdout, err: process.stderr, env: process.env },
   version,
-  add: (program, context) => addServe(program, context),
+  add: (program, context) => {
+    addDemo(program, context, { clock, random, startCast: sandboxCast });
+    addServe(program, context);
+  },
 });
 release();

@@ -1,4 +1,6 @@
-/** What an object's removal leaves behind in the same commit: the tombstone that lets its copies go. */
+/**
+ * What an object's removal leaves behind in the same commit: the tombstone that lets its copies go.
+ */
 
 import { tombstoneType } from '../api/records.ts';
 import type { Companions } from '../apiserver/admission.ts';

@@ -1,4 +1,6 @@
-/** The program's log: JSON lines on standard error by pino, behind the Logger that everything takes. */
+/**
+ * The program's log: JSON lines on standard error by pino, behind the Logger that everything takes.
+ */
 import pino from 'pino';
 import type { LogFields, Logger } from '../base/log.ts';
 

@@ -1,4 +1,7 @@
-/** Remembers on the Cluster objects which members were declared lost, so that a restart does not forget it. */
+/**
+ * Remembers on the Cluster objects which members were declared lost, so that a restart does not
+ * forget it.
+ */
 import { clusterType } from '../api/cluster.ts';
 import type { RestClient } from '../client/rest.ts';
 import { pathOf } from '../kube/resource.ts';

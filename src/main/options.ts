@@ -17,7 +17,9 @@ export interface ServeOptions {
   readonly dataDir: string;
   readonly host: string;
   readonly port: number;
-  /** Name or address that clients reach the server by, written into certificates and kubeconfigs. */
+  /**
+   * Name or address that clients reach the server by, written into certificates and kubeconfigs.
+   */
   readonly advertise: string;
   readonly tokenAuthFile: string | undefined;
   readonly failoverAfterMs: number;

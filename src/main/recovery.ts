@@ -1,5 +1,6 @@
 /**
- * After a restored backup: when the user accepts what is lost, revisions go on beyond all that members have seen, and
+ * After a restored backup: when the user accepts what is lost, revisions go on beyond all that
+ * members have seen, and
  * so their leases let us write again.
  */
 import type { Clock } from '../base/clock.ts';

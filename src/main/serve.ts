@@ -130,7 +130,10 @@ interface StartState {
   readonly salt: string;
 }
 
-/** What identifies this server on its data: the same over restarts, but for the term, which counts them. */
+/**
+ * What identifies this server on its data: the same over restarts, but for the term, which counts
+ * them.
+ */
 function nextStart(dataDir: string, random: Random): StartState {
   const path = join(dataDir, 'instance.json');
   let known: Partial<StartState> = {};
