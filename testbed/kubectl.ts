@@ -20,6 +20,8 @@ export interface KubectlRun {
   readonly older?: boolean;
   /** Folder for its discovery cache, so that the user's own is left alone. */
   readonly cacheFolder?: string;
+  /** Added to the environment, such as EDITOR. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Killed after this time; default 60,000 milliseconds. */
   readonly timeoutMs?: number;
 }
@@ -32,6 +34,7 @@ export async function runKubectl(run: KubectlRun): Promise<KubectlResult> {
       KUBECONFIG: run.kubeconfig,
       KUBECTL_KUBERC: 'false',
       ...(run.cacheFolder ? { KUBECACHEDIR: run.cacheFolder } : {}),
+      ...run.env,
     },
     stdio: ['pipe', 'pipe', 'pipe'],
     timeout: run.timeoutMs ?? 60_000,

@@ -159,7 +159,8 @@ class Pair {
 
   reset(): void {
     for (const socket of [this.#client, this.#upstream]) {
-      // A reset after a half-close is refused by the system and leaves a handle on which exiting spins.
+      // A reset after a half-close is refused by the system and leaves a handle on which exiting
+      // spins.
       if (socket?.writableEnded) socket.destroy();
       else socket?.resetAndDestroy();
     }

@@ -218,7 +218,8 @@ const escaped = /\\[^"]/;
 /**
  * Whether a field's name is written with an escape other than that of a quote. V8's JSON.parse
  * (13.6) may take such a name for another one that it has seen at the same place: after
- * {"a":1,"\\\\":2} it reads {"a":1,"\\n":2} with the field "\\". Escaped quotes are let through: the
+ * {"a":1,"\\\\":2} it reads {"a":1,"\\n":2} with the field "\\". Escaped quotes are let through:
+ * the
  * names in managedFields have them, and reading those slowly costs five times as much.
  */
 export function hasEscapedKey(text: string): boolean {

@@ -1,4 +1,7 @@
-/** Random planner inputs for property tests, and a division so plain that it can be read: sort all seats, take n. */
+/**
+ * Random planner inputs for property tests, and a division so plain that it can be read: sort all
+ * seats, take n.
+ */
 import fc from 'fast-check';
 import type { Slot, Standing } from './divide.ts';
 
@@ -58,7 +61,10 @@ const standing: fc.Arbitrary<Standing> = fc.oneof(
   fc.constantFrom<Standing>('cordoned', 'draining', 'unreachable', 'lost'),
 );
 
-/** Clusters in the middle of anything. What a lost one holds is nothing; nobody is ready beyond what is held. */
+/**
+ * Clusters in the middle of anything. What a lost one holds is nothing; nobody is ready beyond what
+ * is held.
+ */
 export const busySlots = fc.array(
   fc
     .record({

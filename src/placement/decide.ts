@@ -1,4 +1,6 @@
-/** The one pure entry: from what a template wants and what is seen of it to where its copies are. */
+/**
+ * The one pure entry: from what a template wants and what is seen of it to where its copies are.
+ */
 import {
   type ClusterReason,
   type ClusterShare,
@@ -23,11 +25,16 @@ import { copied, single } from './whole.ts';
 export type { DecideInput, TemplateIdentity } from './input.ts';
 
 export interface DecideResult {
-  /** Equal to `previous` (the same reference) when nothing changed; else its number is one higher. */
+  /**
+   * Equal to `previous` (the same reference) when nothing changed; else its number is one higher.
+   */
   readonly decision: Decision;
   /** The decision differs from the stored one in any way and must be committed. */
   readonly changed: boolean;
-  /** Shares or the set of clusters differ: executors have work. False when only what was learnt about room changed. */
+  /**
+   * Shares or the set of clusters differ: executors have work. False when only what was learnt
+   * about room changed.
+   */
   readonly sharesChanged: boolean;
   /** Replicas that no cluster gets or can run. */
   readonly unplaced: number;
@@ -36,7 +43,10 @@ export interface DecideResult {
   readonly conditions: readonly DecisionCondition[];
   /** One for every cluster of the input, chosen or not. */
   readonly reasons: ReadonlyMap<string, ClusterReason>;
-  /** Copies that this decision starts to remove: to be added to the guard's ledger when it is committed. */
+  /**
+   * Copies that this decision starts to remove: to be added to the guard's ledger when it is
+   * committed.
+   */
   readonly removals: number;
   /** A guard holds removals back; for TooManyRemovals the ledger is to be tripped. */
   readonly heldBack: GuardReason | undefined;

@@ -1,7 +1,13 @@
-/** The decision of one template: what is stored, and what was said about it. JSON-safe, so that it is stored as it stands. */
+/**
+ * The decision of one template: what is stored, and what was said about it. JSON-safe, so that it
+ * is stored as it stands.
+ */
 import type { Mode } from './rules.ts';
 
-/** What was learnt about the room for one object in one cluster. Absent fields have their initial value. */
+/**
+ * What was learnt about the room for one object in one cluster. Absent fields have their initial
+ * value.
+ */
 export interface SpillState {
   /** Replicas that fit when last tried; absent: no bound known. */
   readonly ceiling?: number;
@@ -40,9 +46,15 @@ export interface ClusterShare {
   readonly share?: number;
   /** Completions of a divided Job, fixed when it is placed. */
   readonly completions?: number;
-  /** No longer chosen. With a share: the copy goes when its replicas are replaced. Without: delete the copy now. */
+  /**
+   * No longer chosen. With a share: the copy goes when its replicas are replaced. Without: delete
+   * the copy now.
+   */
   readonly leaving?: true;
-  /** Was declared lost and its replicas are replaced elsewhere; cleared when it is back with all that was asked. */
+  /**
+   * Was declared lost and its replicas are replaced elsewhere; cleared when it is back with all
+   * that was asked.
+   */
   readonly replaced?: true;
   readonly spill?: SpillState;
 }
@@ -63,7 +75,10 @@ export function entriesOf(decision: Decision | undefined): Entries {
   return new Map(decision === undefined ? [] : Object.entries(decision.clusters));
 }
 
-/** What a cluster's copy is to be; undefined: there is to be none, also for a whole copy that leaves. */
+/**
+ * What a cluster's copy is to be; undefined: there is to be none, also for a whole copy that
+ * leaves.
+ */
 export function wantedIn(
   decision: Decision | undefined,
   cluster: string,
@@ -82,7 +97,10 @@ export interface ClusterReason {
 }
 
 export interface DecisionCondition {
-  /** Placed: all replicas have a place. Settled: nothing is in motion. Frozen: a guard holds a change back. */
+  /**
+   * Placed: all replicas have a place. Settled: nothing is in motion. Frozen: a guard holds a
+   * change back.
+   */
   readonly type: 'Placed' | 'Settled' | 'Frozen';
   readonly status: 'True' | 'False';
   readonly reason: string;

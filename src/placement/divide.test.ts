@@ -166,7 +166,10 @@ test('P7: weight 0 gets at most its minimum', () => {
   );
 });
 
-/** Federation v1's and KubeFed's own cases, where rounding every share up made no difference. A to E. */
+/**
+ * Federation v1's and KubeFed's own cases, where rounding every share up made no difference. A to
+ * E.
+ */
 const upstream: readonly (readonly [string, number, Partial<Slot>[], string])[] = [
   ['planner_test: two equal', 50, [{}, {}], '25,25'],
   ['planner_test: one cluster', 1, [{}], '1'],

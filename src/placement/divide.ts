@@ -1,8 +1,12 @@
-/** Where replicas should be: the goal under bounds and limits, the anchor that moves nothing, and who would like more. */
+/**
+ * Where replicas should be: the goal under bounds and limits, the anchor that moves nothing, and
+ * who would like more.
+ */
 import { compareSeats, countSeats, firstSeats, type Seats } from './seats.ts';
 
 /**
- * open: may get more. cordoned, unreachable: keeps at most what it holds. draining: gives away what it holds.
+ * open: may get more. cordoned, unreachable: keeps at most what it holds. draining: gives away what
+ * it holds.
  * lost: holds nothing and gets nothing.
  */
 export type Standing = 'open' | 'cordoned' | 'draining' | 'unreachable' | 'lost';
@@ -66,7 +70,10 @@ function boundByStanding(slot: Slot, bound: number): number {
   return Math.min(bound, slot.hold);
 }
 
-/** A fresh division of n, blind to where replicas are now, but for a draining cluster's, which are the last resort. */
+/**
+ * A fresh division of n, blind to where replicas are now, but for a draining cluster's, which are
+ * the last resort.
+ */
 export function goal(slots: readonly Slot[], seats: Seats, n: number): Float64Array {
   const high = Float64Array.from(seats.top, (top, i) =>
     Math.min(n, slots[i]!.standing === 'draining' ? slots[i]!.hold : top),
@@ -85,7 +92,8 @@ export function anchor(slots: readonly Slot[], seats: Seats, n: number): Float64
 }
 
 /**
- * Which clusters would get more if they had room: those at their limit when the goal leaves replicas unplaced or gives
+ * Which clusters would get more if they had room: those at their limit when the goal leaves
+ * replicas unplaced or gives
  * others a seat that comes after the first one they have to forgo.
  */
 export function wantsMore(

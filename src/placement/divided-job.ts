@@ -1,4 +1,7 @@
-/** A Job that its author asked to divide: parallelism and completions are shared out once, and stay where they are. */
+/**
+ * A Job that its author asked to divide: parallelism and completions are shared out once, and stay
+ * where they are.
+ */
 import type { ClusterReason, ClusterShare } from './decision.ts';
 import { goal, type Slot, seatsOf, withinLimits } from './divide.ts';
 import { weights } from './divided.ts';

@@ -113,7 +113,8 @@ function rowOf(input: DecideInput, scope: Scope, { cluster, leaving, weight }: P
 }
 
 /**
- * A cluster whose replicas were replaced stays lost until it answers, though a restarted process counts the time of its
+ * A cluster whose replicas were replaced stays lost until it answers, though a restarted process
+ * counts the time of its
  * silence anew: else the replacements would go. While frozen nobody is newly lost.
  */
 function standingOf(
@@ -139,7 +140,9 @@ function standingOf(
   }
 }
 
-/** What was asked: by the record, or by the copy itself where there is none or it was a whole copy. */
+/**
+ * What was asked: by the record, or by the copy itself where there is none or it was a whole copy.
+ */
 function askBefore(
   input: DecideInput,
   before: ClusterShare | undefined,

@@ -1,4 +1,7 @@
-/** What is known of clusters and of one object's copies in them: the observed half of every decision. */
+/**
+ * What is known of clusters and of one object's copies in them: the observed half of every
+ * decision.
+ */
 
 export interface Taint {
   readonly key: string;
@@ -7,9 +10,12 @@ export interface Taint {
 }
 
 /**
- * ready: takes writes. cordoned: keeps what it has, gets nothing new. draining: gives away what it has, replacement first.
- * unreachable: seen lately, cannot be asked now; like cordoned at its last ask. lost: declared lost, its replicas are replaced.
- * returned: was lost and answers again; only its ready replicas count until they reach what was asked.
+ * ready: takes writes. cordoned: keeps what it has, gets nothing new. draining: gives away what it
+ * has, replacement first.
+ * unreachable: seen lately, cannot be asked now; like cordoned at its last ask. lost: declared
+ * lost, its replicas are replaced.
+ * returned: was lost and answers again; only its ready replicas count until they reach what was
+ * asked.
  */
 export type ClusterState = 'ready' | 'cordoned' | 'draining' | 'unreachable' | 'lost' | 'returned';
 
@@ -25,7 +31,8 @@ export interface ClusterFacts {
 }
 
 /**
- * One template's copy in one cluster, as last seen. Absent: no copy there, so a cluster whose copies have not been listed
+ * One template's copy in one cluster, as last seen. Absent: no copy there, so a cluster whose
+ * copies have not been listed
  * yet must be given as unreachable.
  */
 export interface CopyFacts {
@@ -33,7 +40,10 @@ export interface CopyFacts {
   readonly ask?: number;
   /** Ready replicas. Every count here is a count of pods. */
   readonly ready: number;
-  /** Pods bound to a node, whatever their revision, terminating ones excluded. Absent: unknown, then ready is used. */
+  /**
+   * Pods bound to a node, whatever their revision, terminating ones excluded. Absent: unknown, then
+   * ready is used.
+   */
   readonly bound?: number;
   /** Pods being deleted that are not yet overdue: see pods.ts. */
   readonly terminating?: number;
@@ -45,5 +55,8 @@ export interface CopyFacts {
   readonly midRollout?: boolean;
 }
 
-/** Room for further replicas of this template per cluster, by an estimate. A cluster without an entry is taken as roomy. */
+/**
+ * Room for further replicas of this template per cluster, by an estimate. A cluster without an
+ * entry is taken as roomy.
+ */
 export type Rooms = ReadonlyMap<string, number>;

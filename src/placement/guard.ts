@@ -1,8 +1,14 @@
-/** The guards against one slip emptying many clusters: removals are counted over all templates, and above a limit they wait. */
+/**
+ * The guards against one slip emptying many clusters: removals are counted over all templates, and
+ * above a limit they wait.
+ */
 
 /** What one decision needs to know of the ledger. */
 export interface GuardFacts {
-  /** Copies whose removal began in the last ten minutes, from anything but a DELETE of their template. */
+  /**
+   * Copies whose removal began in the last ten minutes, from anything but a DELETE of their
+   * template.
+   */
   readonly recentRemovals: number;
   /** All copies that the federation governs now. */
   readonly governedCopies: number;
@@ -62,7 +68,10 @@ export interface Ledger {
 
 export const emptyLedger: Ledger = { removals: [] };
 
-/** After a decision that starts to remove copies was committed. Removals of the same second are one entry. */
+/**
+ * After a decision that starts to remove copies was committed. Removals of the same second are one
+ * entry.
+ */
 export function recordRemovals(ledger: Ledger, copies: number, now: number): Ledger {
   const recent = ledger.removals.filter((entry) => entry.at > now - windowMs);
   if (copies <= 0)

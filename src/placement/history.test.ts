@@ -156,7 +156,8 @@ test('P14: with constant room no ready replica goes once it has converged, and t
       world.run(2 * settled);
       assert.equal(world.readyRemoved, readyRemoved);
       assert.equal(world.ready(), ready);
-      // A try takes two writes to begin and two to end: its own cluster's, and the one's that gave the replica.
+      // A try takes two writes to begin and two to end: its own cluster's, and the one's that gave
+      // the replica.
       assert.ok(world.writes - writes <= 4 * room.length * (settled / retryMaxMs + 1));
     }),
     { numRuns: Math.max(200, Math.floor(runs / 5)) },

@@ -1,4 +1,7 @@
-/** How each kind spreads when nobody says anything: divided, copied, in one cluster, or not at all. Data first, then exceptions. */
+/**
+ * How each kind spreads when nobody says anything: divided, copied, in one cluster, or not at all.
+ * Data first, then exceptions.
+ */
 import { isObject, type KubeObject, valueAt } from '../kube/object.ts';
 import { groupResource } from '../kube/resource.ts';
 import type { Mode } from './rules.ts';
@@ -56,7 +59,8 @@ const builtIn: ReadonlyMap<string, Mode> = new Map<string, Mode>([
   ...each('Divide', 'deployments.extensions', 'replicasets.extensions'),
   ...each('One', 'statefulsets.apps', 'jobs.batch', 'cronjobs.batch'),
   ...each('One', 'pods', 'persistentvolumeclaims'),
-  // What describes one cluster's own parts, or the API server that holds it, means nothing in another.
+  // What describes one cluster's own parts, or the API server that holds it, means nothing in
+  // another.
   ...each('Home', 'events', 'events.events.k8s.io', 'leases.coordination.k8s.io'),
   ...each('Home', 'leasecandidates.coordination.k8s.io', 'componentstatuses', 'bindings'),
   ...each('Home', 'endpoints', 'endpointslices.discovery.k8s.io', 'nodes', 'persistentvolumes'),
@@ -162,7 +166,10 @@ function secretStaysHome(object: KubeObject): string | undefined {
   return undefined;
 }
 
-/** Rights of people are given in the federation; rights of service accounts are used where their pods run. */
+/**
+ * Rights of people are given in the federation; rights of service accounts are used where their
+ * pods run.
+ */
 function rbacMode(name: string, object: KubeObject): ModeAnswer {
   if (
     name !== 'rolebindings.rbac.authorization.k8s.io' &&
@@ -190,7 +197,10 @@ function isServiceAccount(subject: unknown): boolean {
   return name === 'system:serviceaccounts' || String(name).startsWith('system:serviceaccounts:');
 }
 
-/** A webhook follows the Service that it calls; one that is called by url is called by the federation alone. */
+/**
+ * A webhook follows the Service that it calls; one that is called by url is called by the
+ * federation alone.
+ */
 function webhookMode(object: KubeObject): ModeAnswer {
   const webhooks = object['webhooks'];
   if (!Array.isArray(webhooks)) return { mode: 'Copy', why: 'policies hold in every cluster' };
@@ -219,7 +229,10 @@ const podTemplatePaths: readonly (readonly string[])[] = [
   ['spec'],
 ];
 
-/** The first claim that the object's pods name, or undefined. Generic ephemeral volumes are made per pod and hold nothing. */
+/**
+ * The first claim that the object's pods name, or undefined. Generic ephemeral volumes are made per
+ * pod and hold nothing.
+ */
 function claimOf(object: KubeObject): string | undefined {
   for (const path of podTemplatePaths) {
     const volumes = valueAt(object, ...path, 'volumes');

@@ -1,4 +1,7 @@
-/** One bounded step from where replicas are to where they should be, and what to ask of each cluster meanwhile. */
+/**
+ * One bounded step from where replicas are to where they should be, and what to ask of each cluster
+ * meanwhile.
+ */
 import {
   anchor,
   goal,
@@ -105,7 +108,8 @@ function move(input: StepInput, seats: Seats, start: Float64Array, target: Float
   for (const slot of slots) held += slot.hold;
   const surplus = Math.max(0, held - replicas);
   const free = Math.min(sources, Math.max(0, budget - surplus));
-  // In the middle of a rollout, and under "never move what runs", only what is over its bound moves freely.
+  // In the middle of a rollout, and under "never move what runs", only what is over its bound moves
+  // freely.
   const rolling = slots.some((slot) => slot.midRollout);
   const first = rolling || motion === 0 ? Math.min(free, overBound) : free;
   let plan = firstSeats(seats, first, start, upper(start, target));
@@ -121,7 +125,10 @@ function move(input: StepInput, seats: Seats, start: Float64Array, target: Float
   return { plan: plan.map((value, i) => value - (start[i]! - left[i]!)), budget, surplus };
 }
 
-/** Ready replicas above the plan that stay for each planned one that is not ready yet, those over a bound last. */
+/**
+ * Ready replicas above the plan that stay for each planned one that is not ready yet, those over a
+ * bound last.
+ */
 function keepReady(input: StepInput, seats: Seats, moved: Move, unplaced: number): Float64Array {
   const { slots, replicas } = input;
   const { plan } = moved;
@@ -134,8 +141,10 @@ function keepReady(input: StepInput, seats: Seats, moved: Move, unplaced: number
     high[i] = Math.max(plan[i]!, Math.min(slot.ready, slot.ask));
   }
   const missing = Math.max(0, replicas - unplaced - ready);
-  // What has no place may stay as well until the others are ready, and a budget that shrank in the middle of a move must
-  // not take what still serves: neither makes more than there are now, or more than n and the budget.
+  // What has no place may stay as well until the others are ready, and a budget that shrank in the
+  // middle of a move must
+  // not take what still serves: neither makes more than there are now, or more than n and the
+  // budget.
   const most = Math.max(moved.budget, moved.surplus) + unplaced;
   const count = Math.min(most, missing);
   const kept = firstSeats(seats, count, plan, high);
@@ -160,7 +169,8 @@ function pendingSeats(
 function askOf(slot: Slot, plan: number, keep: number, pending: number): number {
   if (slot.standing === 'lost' || slot.standing === 'unreachable') return slot.ask;
   const ask = plan + keep + pending;
-  // A rollout's surge looks like a shortage: what was asked stays until it is over, unless the plan itself shrinks.
+  // A rollout's surge looks like a shortage: what was asked stays until it is over, unless the plan
+  // itself shrinks.
   if (slot.midRollout && slot.short > 0 && plan >= slot.hold) return Math.max(ask, slot.ask);
   return ask;
 }

@@ -1,7 +1,13 @@
-/** From the pods of one copy to the counts that tell a shortage from a rollout. Revisions do not matter here. */
+/**
+ * From the pods of one copy to the counts that tell a shortage from a rollout. Revisions do not
+ * matter here.
+ */
 import { type KubeObject, valueAt } from '../kube/object.ts';
 
-/** A terminating pod holds its place for this long after its deadline; then its node is taken to be stuck. */
+/**
+ * A terminating pod holds its place for this long after its deadline; then its node is taken to be
+ * stuck.
+ */
 const overdueMs = 30_000;
 
 /** One pod; times in milliseconds since the epoch. */

@@ -1,4 +1,7 @@
-/** The annotations of Federation v1 as a placement, strictly: what cannot be read is refused, never taken as "everywhere". */
+/**
+ * The annotations of Federation v1 as a placement, strictly: what cannot be read is refused, never
+ * taken as "everywhere".
+ */
 import { checkRequirement, type LabelRequirement } from '../kube/label-requirement.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from '../kube/object.ts';
 import { isApiError, type StatusCause } from '../kube/status.ts';

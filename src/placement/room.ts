@@ -1,4 +1,7 @@
-/** Room for one more replica of an object in a cluster, when others were promised room that they have not taken yet. */
+/**
+ * Room for one more replica of an object in a cluster, when others were promised room that they
+ * have not taken yet.
+ */
 
 /** Amounts by resource name in the resource's own smallest unit: millicores, bytes, pods. */
 export type Amounts = Readonly<Record<string, number>>;
@@ -12,7 +15,10 @@ export interface Promised {
   readonly request: Amounts;
 }
 
-/** What is promised and not taken, over all copies of one cluster: kept as a sum, changed by one copy at a time. */
+/**
+ * What is promised and not taken, over all copies of one cluster: kept as a sum, changed by one
+ * copy at a time.
+ */
 export function promisedBy(copy: Promised): Amounts {
   const open = Math.max(0, copy.ask - copy.bound - copy.unschedulable);
   return Object.fromEntries(
@@ -20,7 +26,9 @@ export function promisedBy(copy: Promised): Amounts {
   );
 }
 
-/** How many more replicas fit: floor of the scarcest resource; Infinity when nothing is requested. */
+/**
+ * How many more replicas fit: floor of the scarcest resource; Infinity when nothing is requested.
+ */
 export function roomFor(request: Amounts, free: Amounts, promisedToOthers: Amounts): number {
   let room = Number.POSITIVE_INFINITY;
   for (const [resource, amount] of Object.entries(request)) {

@@ -1,4 +1,7 @@
-/** What a placement says about one object, already parsed and validated: the same shape for annotations and policy kinds. */
+/**
+ * What a placement says about one object, already parsed and validated: the same shape for
+ * annotations and policy kinds.
+ */
 import type { LabelSelector } from '../kube/selector.ts';
 
 export type Mode = 'Divide' | 'Copy' | 'One' | 'Home';
@@ -39,7 +42,10 @@ export interface ClusterChoice {
 }
 
 export interface WeightRule {
-  /** Both absent: every cluster. The first rule that matches a cluster counts; names before selectors before all. */
+  /**
+   * Both absent: every cluster. The first rule that matches a cluster counts; names before
+   * selectors before all.
+   */
   readonly names?: readonly string[];
   readonly selector?: LabelSelector;
   /** Integer, 0 to 1,000,000; absent: 1. */
@@ -59,7 +65,10 @@ export interface PlacementRules {
   readonly mode?: Mode;
   /** Absent: every cluster has weight 1. A cluster that no rule matches has weight 1 too. */
   readonly weights?: readonly WeightRule[];
-  /** Replicas in motion at one time, percent of all, rounded up, at least 1; 0 = never move what runs. */
+  /**
+   * Replicas in motion at one time, percent of all, rounded up, at least 1; 0 = never move what
+   * runs.
+   */
   readonly maxPercent: number;
   readonly spill: {
     /** A pod counts as missing after being unschedulable for this long. */

@@ -1,6 +1,8 @@
 /**
- * Seats: the k-th replica of cluster i has a key, and n replicas take the n smallest keys. Everything the planner does
- * is taking the first so many seats of some ranges. Clusters are indexed in the order of their ties, so a tie is an index.
+ * Seats: the k-th replica of cluster i has a key, and n replicas take the n smallest keys.
+ * Everything the planner does
+ * is taking the first so many seats of some ranges. Clusters are indexed in the order of their
+ * ties, so a tie is an index.
  */
 
 /** Column per property, row per cluster. */
@@ -32,7 +34,10 @@ function divisorOf(seats: Seats, i: number, seatClass: SeatClass): number {
   return seatClass === 0 ? seats.minimum[i]! : seats.weight[i]!;
 }
 
-/** Compares (2k-1)/d with (2m-1)/e exactly: the cross products stay below 2^53 for weights up to 10^6. */
+/**
+ * Compares (2k-1)/d with (2m-1)/e exactly: the cross products stay below 2^53 for weights up to
+ * 10^6.
+ */
 export function compareQuotients(k: number, d: number, m: number, e: number): number {
   const left = (2 * k - 1) * e;
   const right = (2 * m - 1) * d;
@@ -136,8 +141,10 @@ function seatsBelow(bound: number, divisor: number, from: number, to: number): n
 }
 
 /**
- * Takes the `wanted` (fewer than all) smallest quotients: bisection on the quotient finds a bound safely below the last one
- * taken, and an exact heap of the next seats finishes. Rounding can only leave more to the heap, never change the result.
+ * Takes the `wanted` (fewer than all) smallest quotients: bisection on the quotient finds a bound
+ * safely below the last one
+ * taken, and an exact heap of the next seats finishes. Rounding can only leave more to the heap,
+ * never change the result.
  */
 function takeByQuotient(ranges: Ranges, wanted: number, taken: Float64Array): void {
   const { rows, from, to, divisor } = ranges;
@@ -167,7 +174,10 @@ function takeByQuotient(ranges: Ranges, wanted: number, taken: Float64Array): vo
   }
 }
 
-/** A quotient below which fewer than or exactly `wanted` seats lie, and above which little is left to take. */
+/**
+ * A quotient below which fewer than or exactly `wanted` seats lie, and above which little is left
+ * to take.
+ */
 function boundBelow(ranges: Ranges, wanted: number): number {
   const { from, to, divisor } = ranges;
   const count = (bound: number): number => {
@@ -184,7 +194,8 @@ function boundBelow(ranges: Ranges, wanted: number): number {
     all += divisor[a]!;
   }
   let probe = (2 * wanted) / all;
-  // 64 halvings exhaust a double's mantissa; equal quotients leave at most one seat per cluster to the heap.
+  // 64 halvings exhaust a double's mantissa; equal quotients leave at most one seat per cluster to
+  // the heap.
   for (let round = 0; round < 64 && wanted - lowCount > 8; round++) {
     if (!(probe > low && probe < high)) probe = (low + high) / 2;
     const found = count(probe);

@@ -1,4 +1,7 @@
-/** Which clusters an object goes to, with a reason for each one that it does not. Clusters that have it already are kept. */
+/**
+ * Which clusters an object goes to, with a reason for each one that it does not. Clusters that have
+ * it already are kept.
+ */
 
 import { matchLabels } from '../kube/selector.ts';
 import type { ClusterReason } from './decision.ts';
@@ -98,7 +101,9 @@ function taintText(taint: Taint): string {
   return `${taint.key}${taint.value === undefined ? '' : `=${taint.value}`}:${taint.effect}`;
 }
 
-/** Lower is chosen first; equal ones by tie. A lost cluster is no reason to have one cluster less. */
+/**
+ * Lower is chosen first; equal ones by tie. A lost cluster is no reason to have one cluster less.
+ */
 function rankOf(
   cluster: ClusterFacts,
   { choice, lostStays }: SelectInput,
@@ -122,7 +127,10 @@ interface Need {
   readonly seen: Set<string>;
 }
 
-/** The best `count` candidates. The last places are reserved for groups that are missing; who is there already stays. */
+/**
+ * The best `count` candidates. The last places are reserved for groups that are missing; who is
+ * there already stays.
+ */
 function pick(
   candidates: readonly Candidate[],
   count: number,
@@ -163,7 +171,9 @@ function pick(
   return picked;
 }
 
-/** The need for which all places left are reserved, if this cluster brings no group that it misses. */
+/**
+ * The need for which all places left are reserved, if this cluster brings no group that it misses.
+ */
 function reservedBy(
   needs: readonly Need[],
   cluster: ClusterFacts,

@@ -1,4 +1,7 @@
-/** What is learnt about room, per object and cluster: a ceiling when pods find no place, and careful tries to go home. */
+/**
+ * What is learnt about room, per object and cluster: a ceiling when pods find no place, and careful
+ * tries to go home.
+ */
 import type { SpillState } from './decision.ts';
 
 /** The first pause after a failed try. */
@@ -56,7 +59,9 @@ function worstRoom(state: SpillState, room: number | undefined): SpillState {
   return worst === 0 ? {} : { failedRoom: worst };
 }
 
-/** How many replicas fit: the ceiling found out, else what is held plus the estimate, else no limit. */
+/**
+ * How many replicas fit: the ceiling found out, else what is held plus the estimate, else no limit.
+ */
 export function limitOf(state: SpillState, hold: number, room: number | undefined): number {
   if (state.ceiling !== undefined) return state.ceiling;
   return room === undefined ? Number.POSITIVE_INFINITY : hold + Math.max(0, Math.floor(room));
@@ -96,7 +101,8 @@ export function aim(
 function want(state: SpillState, now: number): SpillState {
   if (state.wants && state.contentSince === undefined) return state;
   const { contentSince: _since, ...rest } = state;
-  // An estimate that wrongly says "full" must not starve it: the pause begins when it first wants more.
+  // An estimate that wrongly says "full" must not starve it: the pause begins when it first wants
+  // more.
   const first = state.ceiling === undefined && !state.wants;
   const retryAt = first ? Math.max(state.retryAt ?? 0, now + backoffOf(state)) : state.retryAt;
   return { ...rest, wants: true, ...(retryAt === undefined ? {} : { retryAt }) };

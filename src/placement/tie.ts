@@ -1,4 +1,7 @@
-/** Fair ties: the order of equal clusters differs per object, so that single replicas do not all land in the same cluster. */
+/**
+ * Fair ties: the order of equal clusters differs per object, so that single replicas do not all
+ * land in the same cluster.
+ */
 
 /** FNV-1a over UTF-16 units, 32 bits. */
 function hash(text: string, seed = 0x811c9dc5): number {
@@ -11,7 +14,10 @@ function hash(text: string, seed = 0x811c9dc5): number {
   return h >>> 0;
 }
 
-/** A full-avalanche finaliser: without it, objects that differ in one letter would order clusters alike. */
+/**
+ * A full-avalanche finaliser: without it, objects that differ in one letter would order clusters
+ * alike.
+ */
 function mix(word: number): number {
   let h = word;
   h = Math.imul(h ^ (h >>> 16), 0x21f0aaad);
@@ -19,7 +25,9 @@ function mix(word: number): number {
   return (h ^ (h >>> 15)) >>> 0;
 }
 
-/** What two objects share to be the same to a person: their uid is unknown before they are created. */
+/**
+ * What two objects share to be the same to a person: their uid is unknown before they are created.
+ */
 export interface Identity {
   readonly group: string;
   readonly kind: string;

@@ -29,7 +29,8 @@ const noneReady: ClusterReason = {
 };
 
 /**
- * One copy that stays where it is. When it has to move (its cluster is no longer chosen, or drains), the old copy goes
+ * One copy that stays where it is. When it has to move (its cluster is no longer chosen, or
+ * drains), the old copy goes
  * first: what runs once must never run twice.
  */
 export function single(input: DecideInput, scope: Scope): Outcome {

@@ -1,4 +1,7 @@
-/** A world for tests of decisions over time: clusters with so much room, pods that take a while, and a decider in the middle. */
+/**
+ * A world for tests of decisions over time: clusters with so much room, pods that take a while, and
+ * a decider in the middle.
+ */
 
 import { type DecideInput, type DecideResult, decide } from './decide.ts';
 import { type ClusterShare, type Decision, wantedIn } from './decision.ts';
@@ -85,7 +88,8 @@ export class World {
   }
 
   #decide(): void {
-    // A decision that changes what is seen is followed by another; real deciders run on every change as well.
+    // A decision that changes what is seen is followed by another; real deciders run on every
+    // change as well.
     for (let again = 0; again < 20; again++) {
       const result = decide(this.#input());
       const before = this.decision;

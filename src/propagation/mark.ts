@@ -75,7 +75,8 @@ export function markOf(
 }
 
 /**
- * A merge patch that takes the mark off a copy and leaves the rest as it is. Holds only for the very
+ * A merge patch that takes the mark off a copy and leaves the rest as it is. Holds only for the
+ * very
  * object that was looked at: whoever took its place is not ours to touch.
  */
 export function unmarkPatch({ metadata: { uid, resourceVersion } }: KubeObject) {

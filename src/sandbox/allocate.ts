@@ -1,4 +1,6 @@
-/** What an API server adds to an object when it is made: addresses of Services, selectors of Jobs. */
+/**
+ * What an API server adds to an object when it is made: addresses of Services, selectors of Jobs.
+ */
 import type { Admit } from '../apiserver/admission.ts';
 import { integer, type Random } from '../base/random.ts';
 import { type Json, type JsonObject, type KubeObject, objectAt, valueAt } from '../kube/object.ts';

@@ -2,7 +2,9 @@
 import type { MemberTypes } from '../apiserver/catalog.ts';
 import { loadSnapshot } from './snapshot.ts';
 
-/** The recording without the groups that `keep` refuses: for fleets that have to be made quickly. */
+/**
+ * The recording without the groups that `keep` refuses: for fleets that have to be made quickly.
+ */
 export function someTypes(keep: (group: string, version: string) => boolean): MemberTypes {
   const { version, discovery, openapiV3 } = loadSnapshot();
   const items = discovery.items.flatMap((item) => {

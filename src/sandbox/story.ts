@@ -1,4 +1,6 @@
-/** The story that the demo tells: one web app over all clusters, one of them lost and back again. */
+/**
+ * The story that the demo tells: one web app over all clusters, one of them lost and back again.
+ */
 import type { Clock } from '../base/clock.ts';
 import { table } from '../cli/output.ts';
 import type { RestClient } from '../client/rest.ts';
@@ -73,6 +75,13 @@ async function showClusters(stage: Stage): Promise<void> {
     const { items } = await federation.list(paths.clusters);
     const writable = items.filter((cluster) => conditionIs(cluster, 'Writable', 'True'));
     return writable.length >= members.length;
+  });
+  await until(clock, 'Deployments are served', async () => {
+    return (await federation.find('/apis/apps/v1')) !== undefined;
+  });
+  await until(clock, 'the nodes of every cluster are counted', async () => {
+    const { items } = await federation.list(paths.clusters);
+    return items.every((cluster) => typeof valueAt(cluster, 'status', 'nodes') === 'number');
   });
   show(stage, 'get clusters', await kubectlGet(federation, paths.clusters));
 }

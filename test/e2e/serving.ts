@@ -1,4 +1,7 @@
-/** A federation as its users run it: `ubernetes serve` as a process of its own, members joined by the command line. */
+/**
+ * A federation as its users run it: `ubernetes serve` as a process of its own, members joined by
+ * the command line.
+ */
 import { spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 /**
- * The talk of 2017 on four real clusters with a real kubectl, then what it could not show. Stories are numbered as in
+ * The talk of 2017 on four real clusters with a real kubectl, then what it could not show. Stories
+ * are numbered as in
  * the talk; the transcript is kept as a golden file.
  */
 import assert from 'node:assert/strict';

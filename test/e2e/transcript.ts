@@ -1,4 +1,6 @@
-/** What a user typed and saw, with what differs from run to run taken out: kept as a golden file. */
+/**
+ * What a user typed and saw, with what differs from run to run taken out: kept as a golden file.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { KubectlResult } from '../../testbed/kubectl.ts';

@@ -1,12 +1,17 @@
 /** `ubernetes join` and `ubernetes unjoin`. */
 import type { Command } from 'commander';
-import type { Clock } from '../../base/clock.ts';
+import { type Cluster, clusterType } from '../../api/cluster.ts';
+import { type Clock, sleep } from '../../base/clock.ts';
 import type { RestClient } from '../../client/rest.ts';
 import type { KubeObject } from '../../kube/object.ts';
+import { pathOf } from '../../kube/resource.ts';
 import { joinMember } from '../../members/join.ts';
 import { unjoinMember } from '../../members/unjoin.ts';
 import { federationClient, settingsFrom } from '../connection.ts';
 import type { Output } from '../output.ts';
+
+/** How long a new member gets to become ready before the command ends anyway, milliseconds. */
+const readyMs = 15_000;
 
 interface JoinFlags {
   readonly kubeconfig?: string;
@@ -71,6 +76,10 @@ Examples:
         ...(flags.takeOver ? { takeOver: true } : {}),
         onStep: (step) => output.step(step),
       });
+      const ready = await waitForReady(federation, name, clock);
+      output.step(
+        ready ? 'the federation writes to it' : 'it is not ready yet: kubectl get clusters',
+      );
       await federation.transport.close();
       output.line(`cluster ${name} joined (Kubernetes ${joined.version})`);
     });
@@ -105,6 +114,21 @@ Examples:
       await federation.transport.close();
       output.line(`cluster ${name} is no longer a member`);
     });
+}
+
+/** Whether the federation writes to the member and serves its types, within a few seconds. */
+async function waitForReady(federation: RestClient, name: string, clock: Clock): Promise<boolean> {
+  const until = clock.monotonic() + readyMs;
+  while (clock.monotonic() < until) {
+    const cluster = await federation.find(pathOf({ ...clusterType, name }));
+    const conditions = (cluster?.object<Cluster>().status?.conditions ?? []).map(
+      ({ type, status }) => `${type}=${status}`,
+    );
+    const writable = conditions.includes('Writable=True') && conditions.includes('Ready=True');
+    if (writable && (await federation.find('/apis/apps/v1')) !== undefined) return true;
+    await sleep(clock, 100);
+  }
+  return false;
 }
 
 /** The federation's id is the uid of its own kube-system namespace. */

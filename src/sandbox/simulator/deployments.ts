@@ -1,4 +1,6 @@
-/** Deployments: ReplicaSets by template, scaled step by step, and a status that says how far it is. */
+/**
+ * Deployments: ReplicaSets by template, scaled step by step, and a status that says how far it is.
+ */
 import type { Clock } from '../../base/clock.ts';
 import { splitKey } from '../../client/cache.ts';
 import { type JsonObject, type KubeObject, objectAt, valueAt } from '../../kube/object.ts';

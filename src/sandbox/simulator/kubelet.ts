@@ -1,4 +1,6 @@
-/** The kubelets of all nodes: bound pods start to run after a moment, a Job's end, deleted ones go. */
+/**
+ * The kubelets of all nodes: bound pods start to run after a moment, a Job's end, deleted ones go.
+ */
 import type { Clock } from '../../base/clock.ts';
 import { fraction, integer, type Random } from '../../base/random.ts';
 import { type KubeObject, valueAt } from '../../kube/object.ts';

@@ -1,4 +1,6 @@
-/** One step of a Deployment's rollout: how many replicas each of its ReplicaSets should have. Pure. */
+/**
+ * One step of a Deployment's rollout: how many replicas each of its ReplicaSets should have. Pure.
+ */
 
 export interface SetState {
   readonly uid: string;

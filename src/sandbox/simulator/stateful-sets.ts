@@ -38,7 +38,9 @@ export async function reconcileStatefulSet(parts: StatefulSetParts, key: string)
   });
 }
 
-/** One pod made or removed, and none while another is on its way, unless the pods may come at once. */
+/**
+ * One pod made or removed, and none while another is on its way, unless the pods may come at once.
+ */
 async function step(pods: Followed, set: KubeObject, revision: string): Promise<void> {
   const wanted = wantedOf(set);
   const parallel = valueAt(set, 'spec', 'podManagementPolicy') === 'Parallel';
