@@ -14,7 +14,7 @@ export class Transcript {
   }
 
   typed(line: string): void {
-    this.#text += `$ ${line}\n`;
+    this.#text += `$ ${normal(line)}\n`;
   }
 
   seen(output: string): void {
