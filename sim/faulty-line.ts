@@ -1,4 +1,6 @@
-/** The line between the federation and one member, which may refuse, stall, lose answers or be slow. */
+/**
+ * The line between the federation and one member, which may refuse, stall, lose answers or be slow.
+ */
 import { type Clock, sleep } from '../src/base/clock.ts';
 import {
   type Transport,

@@ -1,4 +1,7 @@
-/** One fleet from its seed: users and faults in turn, then peace, and the question whether all is well. */
+/**
+ * One fleet from its seed: users and faults in turn, then peace, and the question whether all is
+ * well.
+ */
 import { createHash } from 'node:crypto';
 import { allCheckers } from './checkers/all.ts';
 import type { Checker } from './checkers/checker.ts';

@@ -1,4 +1,7 @@
-/** What users know of their objects: the last write that was acknowledged, and those that may have been. */
+/**
+ * What users know of their objects: the last write that was acknowledged, and those that may have
+ * been.
+ */
 
 export interface Known {
   readonly resource: string;

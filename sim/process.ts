@@ -1,4 +1,6 @@
-/** The federation as a process: it can be killed between any two steps, and only its store is left. */
+/**
+ * The federation as a process: it can be killed between any two steps, and only its store is left.
+ */
 import { inProcessTransport } from '../src/apiserver/in-process.ts';
 import type { Clock, Timer } from '../src/base/clock.ts';
 import { silentLogger } from '../src/base/log.ts';

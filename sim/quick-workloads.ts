@@ -1,4 +1,7 @@
-/** Workloads without pods: a status that says, after a moment, that all is ready. For large fleets of fleets. */
+/**
+ * Workloads without pods: a status that says, after a moment, that all is ready. For large fleets
+ * of fleets.
+ */
 import { fraction } from '../src/base/random.ts';
 import { type KubeObject, valueAt } from '../src/kube/object.ts';
 import { timestamp } from '../src/kube/time.ts';

@@ -1,4 +1,6 @@
-/** I2: shares add up: never more than wanted and the budget on the way, exactly and evenly at rest. */
+/**
+ * I2: shares add up: never more than wanted and the budget on the way, exactly and evenly at rest.
+ */
 import { type KubeObject, valueAt } from '../../src/kube/object.ts';
 import type { Change } from '../../src/store/store.ts';
 import { storeKey } from '../mirror.ts';

@@ -12,7 +12,11 @@ import type { ApiRequest, ApiResponse } from './types.ts';
 import type { NonResource } from './types-source.ts';
 
 const root = '/openapi/v3';
-const gnosticV2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/**
+ * Go's mime package takes no @ in what it reads, so that the answer is named otherwise than asked.
+ */
+const gnosticV2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
+const askedAs = [gnosticV2, 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'];
 /** A year: a document with its hash in the path never changes. */
 const immutable = 'public, immutable, max-age=31536000';
 
@@ -81,7 +85,8 @@ export class OpenApi implements NonResource {
    */
   #v2(request: ApiRequest): ApiResponse {
     const document = this.#catalog.openapiV2();
-    if (document === undefined || !accepts(request, gnosticV2)) throw notAcceptable();
+    if (document === undefined || !askedAs.some((type) => accepts(request, type)))
+      throw notAcceptable();
     const etag = `"${document.hash.toUpperCase()}"`;
     return answer(request, { bytes: document.bytes, etag, contentType: gnosticV2 });
   }

@@ -46,7 +46,7 @@ export function decideUnit(input: DecideUnitInput): DecideResult {
       ? { completions }
       : {}),
     rules: rulesOf(template),
-    clusters: mode === 'One' ? asSeen(input) : input.clusters,
+    clusters: mode === 'One' || stored !== undefined ? asSeen(input) : input.clusters,
     copies: copyFacts(unit),
     previous: stored?.decision,
     now: input.now,
@@ -56,8 +56,8 @@ export function decideUnit(input: DecideUnitInput): DecideResult {
 }
 
 /**
- * A cluster that nobody has looked through may hold a copy: for what may run only once it is out of
- * sight.
+ * A cluster that nobody has looked through may hold a copy: it is out of sight for what may run
+ * only once, and for what was placed before, whose replicas would seem not to be ready there.
  */
 function asSeen({ clusters, unlisted }: DecideUnitInput): readonly ClusterFacts[] {
   if (unlisted.size === 0) return clusters;
@@ -100,8 +100,9 @@ export function replicasOf(unit: Unit, template: KubeObject): number | undefined
 
 function copyFacts(unit: Unit): Map<string, CopyFacts> {
   const facts = new Map<string, CopyFacts>();
-  for (const [cluster, { live }] of unit.copies) {
-    if (live === undefined) continue;
+  for (const [cluster, { live, mark }] of unit.copies) {
+    // What bears another template's mark is not ours to count.
+    if (live === undefined || mark?.uid !== unit.template?.metadata.uid) continue;
     facts.set(cluster, {
       ready: readyOf(live),
       ...askOf(live),
