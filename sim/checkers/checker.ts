@@ -71,3 +71,15 @@ export function clusterObject(world: World, name: string): KubeObject | undefine
 export function isLeaving(world: World, cluster: string): boolean {
   return clusterObject(world, cluster)?.metadata.deletionTimestamp !== undefined;
 }
+
+/**
+ * Whether a stranger holds the name in some member: replicas that are to go there never get ready,
+ * and so others wait for them.
+ */
+export function isBlocked(world: World, key: string): boolean {
+  return [...world.members.values()].some(({ name, mirror }) => {
+    const object = mirror.get(key);
+    if (object === undefined || clusterObject(world, name) === undefined) return false;
+    return markIn(world, name, object) === undefined;
+  });
+}

@@ -5,7 +5,14 @@ import { type KubeObject, valueAt } from '../../src/kube/object.ts';
 import type { Change } from '../../src/store/store.ts';
 import { storeKey } from '../mirror.ts';
 import type { World } from '../world.ts';
-import { type Checker, clusterObject, decisionIn, decisionOf, isLeaving } from './checker.ts';
+import {
+  type Checker,
+  clusterObject,
+  decisionIn,
+  decisionOf,
+  isBlocked,
+  isLeaving,
+} from './checker.ts';
 
 const deployments = storeKey({ group: 'apps', resource: 'deployments', name: '' });
 const decisions = storeKey({ group: 'records.ubernetes.dev', resource: 'decisions', name: '' });
@@ -35,7 +42,10 @@ export function sums(): Checker {
       wishes.clear();
       for (const [, template] of world.mirror.under(deployments)) noteWish(wishes, template, world);
     },
-    atRest: (world) => world.mirror.under(deployments).flatMap(([, it]) => atRest(it, world)),
+    atRest(world) {
+      const free = world.mirror.under(deployments).filter(([key]) => !isBlocked(world, key));
+      return free.flatMap(([, template]) => atRest(template, world));
+    },
   };
 }
 
@@ -60,7 +70,7 @@ function checkDecision(wishes: Map<string, Wish[]>, key: string, world: World): 
   const bound = Math.max(...recent.map(({ replicas, budget }) => replicas + budget));
   const members = world.process?.federation?.members;
   const shares = Object.entries(decision.clusters).filter(
-    ([name, { replaced }]) => !replaced && members?.get(name)?.health.reachable === true,
+    ([name, { replaced }]) => !replaced && members?.get(name)?.health.writable === true,
   );
   const asked = shares.reduce((sum, [, { share = 0 }]) => sum + share, 0);
   if (asked <= bound) return;

@@ -6,7 +6,14 @@ import { type SimKind, simKinds } from '../kinds.ts';
 import { storeKey } from '../mirror.ts';
 import { namespaces } from '../operations.ts';
 import type { SimMember, World } from '../world.ts';
-import { type Checker, clusterObject, decisionOf, isLeaving, markIn } from './checker.ts';
+import {
+  type Checker,
+  clusterObject,
+  decisionOf,
+  isBlocked,
+  isLeaving,
+  markIn,
+} from './checker.ts';
 
 export function convergence(): Checker {
   return {
@@ -45,7 +52,8 @@ function missing(world: World, kind: SimKind, joined: readonly SimMember[]): str
       if (problem !== undefined) wrong.push(`${key} in ${member.name}: ${problem}`);
       ready += Number(valueAt(copy, 'status', 'readyReplicas') ?? 0);
     }
-    if (kind.scalable) wrong.push(...statusProblems(key, template, ready));
+    if (kind.scalable && !isBlocked(world, key))
+      wrong.push(...statusProblems(key, template, ready));
     return wrong;
   });
 }

@@ -12,7 +12,7 @@ import type { ClusterFacts, CopyFacts } from '../placement/facts.ts';
 import type { GuardFacts } from '../placement/guard.ts';
 import { modeOf } from '../placement/modes.ts';
 import { rulesFromAnnotations } from '../placement/preferences.ts';
-import { defaultRules, type PlacementRules } from '../placement/rules.ts';
+import { defaultRules, type Mode, type PlacementRules } from '../placement/rules.ts';
 import { dataKey } from './render.ts';
 import type { Unit } from './unit.ts';
 
@@ -46,7 +46,7 @@ export function decideUnit(input: DecideUnitInput): DecideResult {
       ? { completions }
       : {}),
     rules: rulesOf(template),
-    clusters: mode === 'One' || stored !== undefined ? asSeen(input) : input.clusters,
+    clusters: asSeen(input, mode),
     copies: copyFacts(unit),
     previous: stored?.decision,
     now: input.now,
@@ -56,16 +56,29 @@ export function decideUnit(input: DecideUnitInput): DecideResult {
 }
 
 /**
- * A cluster that nobody has looked through may hold a copy: it is out of sight for what may run
- * only once, and for what was placed before, whose replicas would seem not to be ready there.
+ * The clusters as they are for this template. One that nobody has looked through may hold a copy:
+ * it is out of sight for what may run only once, and for what was placed before, whose replicas
+ * would seem not to be ready there. One where a stranger has the name cannot run any replica: what
+ * was meant for it goes elsewhere.
  */
-function asSeen({ clusters, unlisted }: DecideUnitInput): readonly ClusterFacts[] {
-  if (unlisted.size === 0) return clusters;
-  return clusters.map((cluster) =>
-    unlisted.has(cluster.name) && cluster.state === 'ready'
-      ? { ...cluster, state: 'unreachable' }
-      : cluster,
-  );
+function asSeen(input: DecideUnitInput, mode: Mode): readonly ClusterFacts[] {
+  const { clusters, unlisted, unit } = input;
+  const hides = unlisted.size > 0 && (mode === 'One' || unit.decision !== undefined);
+  const taken = mode === 'Divide' ? namesTaken(unit) : undefined;
+  if (!hides && taken === undefined) return clusters;
+  return clusters.map((cluster) => {
+    if (cluster.state !== 'ready') return cluster;
+    if (hides && unlisted.has(cluster.name)) return { ...cluster, state: 'unreachable' };
+    return taken?.has(cluster.name) ? { ...cluster, state: 'draining' } : cluster;
+  });
+}
+
+function namesTaken(unit: Unit): ReadonlySet<string> | undefined {
+  let taken: Set<string> | undefined;
+  for (const [name, { problem }] of unit.copies) {
+    if (problem?.reason === 'NameTaken') taken = (taken ?? new Set()).add(name);
+  }
+  return taken;
 }
 
 /** What governs a template. @throws ApiError 422 naming what is wrong with its annotations. */
