@@ -15,6 +15,8 @@ export class Copy {
   /** What the member made of it. */
   baseline: KubeObject | undefined;
   problem: Problem | undefined;
+  /** Uids of templates whose copy is known to be gone from here. */
+  readonly goneFrom = new Set<string>();
   drift: DriftEntry[] = [];
   altered: string[] = [];
   /** A namespace that was there before us: used, never marked, never deleted. */
@@ -67,6 +69,7 @@ export class Copy {
   }
 
   forget(): void {
+    if (this.mark !== undefined) this.goneFrom.add(this.mark.uid);
     this.live = undefined;
     this.mark = undefined;
     this.written = undefined;

@@ -164,7 +164,7 @@ export class Executor {
     switch (action.do) {
       case 'nothing':
         copy.problem = undefined;
-        return undefined;
+        return this.#lookForBuried(unit, copy);
       case 'adopt':
         this.#written(unit, copy, { response: copy.live!, rendering: action.rendering });
         return undefined;
@@ -370,9 +370,27 @@ export class Executor {
     for (const key of keys ?? []) this.#controller.add(key);
   }
 
+  /**
+   * Before it is said that nothing is left of a deleted template: a live look under its name, once,
+   * since a copy
+   * that lost its label is in no watch.
+   */
+  async #lookForBuried(unit: Unit, copy: Copy): Promise<'again' | undefined> {
+    const unseen = [...unit.tombstones.keys()].filter((uid) => !copy.goneFrom.has(uid));
+    if (unseen.length === 0 || copy.live !== undefined) return undefined;
+    const answer = await this.#member.client.find(this.#path(unit));
+    for (const uid of unseen) copy.goneFrom.add(uid);
+    if (answer === undefined) return undefined;
+    copy.observe(answer.object(), this.#options.federation);
+    if (copy.mark !== undefined && unit.tombstones.has(copy.mark.uid)) return 'again';
+    copy.forget();
+    return undefined;
+  }
+
   #answer(unit: Unit, copy: Copy): void {
     for (const uid of unit.tombstones.keys()) {
-      if (copy.mark?.uid !== uid) this.#options.onAnswered(unit, uid, this.cluster);
+      const looked = copy.live !== undefined || copy.goneFrom.has(uid);
+      if (looked && copy.mark?.uid !== uid) this.#options.onAnswered(unit, uid, this.cluster);
     }
   }
 
