@@ -245,7 +245,9 @@ try {
   print(rows);
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
   const result = {
-    command: `npm run bench:propagation -- --members ${memberCount} --objects ${count}${values.full ? ' --full' : ''}`,
+    command:
+      `npm run bench:propagation -- --members ${memberCount} --objects ${count} ` +
+      `--rounds ${values.rounds} --away ${values.away}${values.full ? ' --full' : ''}`,
     commit,
     date: new Date().toISOString().slice(0, 10),
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,

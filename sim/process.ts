@@ -13,8 +13,10 @@ import type { OpenTransport } from '../src/members/connection.ts';
 import { type MemorySnapshot, MemoryStore } from '../src/store/memory.ts';
 import type { Change, Operation, RecoverableStore, StoreWatch } from '../src/store/store.ts';
 
-/** A dead process answers nobody. */
-const never = new Promise<never>(() => {});
+/** A dead process answers nobody. Each gets a promise of its own: a shared one would keep them all. */
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
 
 /** Thrown at whoever talked to a process that was killed. */
 export class Crash extends Error {
@@ -148,9 +150,9 @@ export class FederationProcess {
   #gated(transport: Transport): Transport {
     return {
       request: async (request) => {
-        if (!this.#alive) return never;
+        if (!this.#alive) return never();
         const response = await transport.request(request);
-        return this.#alive ? response : never;
+        return this.#alive ? response : never();
       },
       close: () => transport.close(),
     };
@@ -160,9 +162,9 @@ export class FederationProcess {
   #guarded(): RecoverableStore {
     const store = this.store;
     const whileAlive = async <T>(run: () => Promise<T>): Promise<T> => {
-      if (!this.#alive) return never;
+      if (!this.#alive) return never();
       const result = await run();
-      return this.#alive ? result : never;
+      return this.#alive ? result : never();
     };
     return {
       id: store.id,

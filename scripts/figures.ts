@@ -1,0 +1,84 @@
+/** Writes the pages of figures from the JSON that benches wrote: `node scripts/figures.ts`. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const reference = new URL('../docs/reference/', import.meta.url);
+
+interface Figure {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+interface Row {
+  readonly what: string;
+  readonly direct?: Figure;
+  readonly ours: Figure;
+  readonly ratio?: number;
+  readonly target: string;
+  readonly reached: boolean;
+}
+
+interface Result {
+  readonly command: string;
+  readonly commit: string;
+  readonly date: string;
+  readonly machine: string;
+  readonly generatorObjectsPerSecond: number;
+  readonly rows: readonly Row[];
+}
+
+const intro = `# Propagation beside direct writes
+
+From a user's write to the change seen on a watch in **all** members: Deployments of 3.7 KB, 16 writes in
+flight, real kube-apiservers 1.37 on an etcd that waits for the disk, everything on one machine. "Direct"
+is the same client code writing to the members itself, in turn with ours in one run. Medians of the
+rounds, smallest and largest in brackets.
+`;
+
+/** The page about propagation. */
+export function propagationPage(json: string): string {
+  const result = JSON.parse(json) as Result;
+  const { command, commit, date, machine, generatorObjectsPerSecond: limit } = result;
+  const lines = result.rows.map((row) => {
+    const verdict = row.target === '' ? '' : row.reached ? 'reached' : '**missed**';
+    const cells = [
+      row.what,
+      cell(row.direct),
+      cell(row.ours),
+      row.ratio ?? '',
+      row.target,
+      verdict,
+    ];
+    return `| ${cells.join(' | ')} |`;
+  });
+  return [
+    intro,
+    `\`${command}\` at ${commit}, ${date}, ${machine}.`,
+    `The load generator alone reaches ${limit} objects/s against a server that does nothing.\n`,
+    '| | direct | ours | ratio | target | |',
+    '|---|---|---|---|---|---|',
+    ...lines,
+    '',
+  ].join('\n');
+}
+
+function cell(figure: Figure | undefined): string {
+  if (figure === undefined) return '–';
+  const { median, min, max } = figure;
+  return min === max ? String(median) : `${median} (${min}–${max})`;
+}
+
+export const pages = [
+  { json: 'propagation-bench.json', page: 'propagation.md', make: propagationPage },
+] as const;
+
+export function read(name: string): string {
+  return readFileSync(new URL(name, reference), 'utf8');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const { json, page, make } of pages) {
+    writeFileSync(new URL(page, reference), make(read(json)));
+  }
+}
