@@ -13,7 +13,9 @@ import type { OpenTransport } from '../src/members/connection.ts';
 import { type MemorySnapshot, MemoryStore } from '../src/store/memory.ts';
 import type { Change, Operation, RecoverableStore, StoreWatch } from '../src/store/store.ts';
 
-/** A dead process answers nobody. Each gets a promise of its own: a shared one would keep them all. */
+/**
+ * A dead process answers nobody. Each gets a promise of its own: a shared one would keep them all.
+ */
 function never(): Promise<never> {
   return new Promise(() => {});
 }
