@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { runFleet } from './fleet.ts';
 import { plantedBugs } from './plants.ts';
 
-const fleets = Number(process.env['SIM_FLEETS'] ?? 100);
+const fleets = Number(process.env['SIM_FLEETS'] ?? 15);
 const firstSeed = Number(process.env['SIM_SEED'] ?? 1);
 
 test(`${fleets} fleets keep every invariant and converge when faults stop`, async () => {
