@@ -48,7 +48,8 @@ describe('objects written with kubectl', { skip }, () => {
       beside.same(command, { older, ...typed });
 
     /** The object as it is stored, without what each cluster gives out itself. */
-    // Who manages which field is compared write by write in the tests of server-side apply: here the
+    // Who manages which field is compared write by write in the tests of server-side apply: here
+    // the
     // order of managers hangs on the second in which each wrote.
     const stored = (what: string) =>
       same(`get ${what} -n ${ns} -o yaml`, { without: withoutAllocated });
