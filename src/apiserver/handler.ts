@@ -11,6 +11,8 @@ import type { Authenticate } from './auth/authenticate.ts';
 import { type Authorizer, attributesOf, forbidden } from './auth/authorizer.ts';
 import { impersonate } from './auth/impersonate.ts';
 import type { RequestContext, User } from './backend.ts';
+import { classify } from './fairness/classify.ts';
+import { Overload, type Seats } from './fairness/seats.ts';
 import { FrameCache } from './frame-cache.ts';
 import type { Call, ServingParts, VerbHandler } from './handlers/call.ts';
 import { handleConnect, isConnect } from './handlers/connect.ts';
@@ -20,6 +22,7 @@ import { handleCreate, handlePatch, handleUpdate } from './handlers/write.ts';
 import { parseRequest, type RequestInfo, type ResourceTarget } from './request.ts';
 import { respondError } from './respond.ts';
 import { Tables } from './tables.ts';
+import { isLongRunning, type Observer, type Trace } from './trace.ts';
 import type { ApiHandler, ApiRequest, ApiResponse } from './types.ts';
 import type { NonResource, TypeSource } from './types-source.ts';
 import { Warnings } from './warnings.ts';
@@ -33,6 +36,9 @@ export interface HandlerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** Absent: as many requests are served at one time as come. */
+  readonly seats?: Seats;
+  readonly observers?: readonly Observer[];
 }
 
 const handlers: ReadonlyMap<string, VerbHandler> = new Map([
@@ -57,13 +63,31 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     tables: new Tables(types),
     frames: new FrameCache(),
   };
+  const { observers = [] } = options;
   return async (request) => {
     const warnings = new Warnings();
-    const auditId = auditIdOf(request, random);
-    const response = await serve(options, { parts, request, auditId, warnings }).catch(
-      (error: unknown) => respondFailure(error, { options, request, auditId }),
+    const trace = newTrace(request, auditIdOf(request, random), clock);
+    for (const observer of observers) observer.begin?.(trace);
+    const answer = await serve(options, { parts, trace, warnings }).catch((error: unknown) =>
+      respondFailure(error, options, trace),
     );
-    return withHeaders(response, auditId, warnings);
+    const response = withHeaders(answer, trace.auditId, warnings);
+    for (const observer of observers) observer.answered(trace, response);
+    return response;
+  };
+}
+
+function newTrace(request: ApiRequest, auditId: string, clock: Clock): Trace {
+  return {
+    request,
+    auditId,
+    startedAt: clock.monotonic(),
+    info: undefined,
+    login: undefined,
+    user: undefined,
+    flow: undefined,
+    decision: undefined,
+    call: undefined,
   };
 }
 
@@ -87,18 +111,59 @@ function withHeaders(response: ApiResponse, auditId: string, warnings: Warnings)
 
 interface Serving {
   readonly parts: ServingParts;
-  readonly request: ApiRequest;
-  readonly auditId: string;
+  readonly trace: Trace;
   readonly warnings: Warnings;
 }
 
 async function serve(options: HandlerOptions, serving: Serving): Promise<ApiResponse> {
-  const { request, auditId, warnings } = serving;
-  const info = parseRequest(request.method, request.path);
-  const known = request.user ?? (await options.authenticate(request, info));
+  const { trace } = serving;
+  const info = parseRequest(trace.request.method, trace.request.path);
+  trace.info = info;
+  const known = trace.request.user ?? (await options.authenticate(trace.request, info));
   if (known === undefined) throw new ApiError('Unauthorized', 'Unauthorized');
-  const user = impersonate(request.headers, known, options.authorizer);
-  authorize(options.authorizer, user, info);
+  trace.login = known;
+  for (const observer of options.observers ?? []) observer.identified?.(trace);
+  const user = impersonate(trace.request.headers, known, options.authorizer);
+  trace.user = user;
+  const release = await seatFor(options, trace, { user, info });
+  if (release === undefined) return serveAs(options, serving, { user, info });
+  try {
+    return holdWhileSent(await serveAs(options, serving, { user, info }), trace, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+interface Asked {
+  readonly user: User;
+  readonly info: RequestInfo;
+}
+
+/** What gives this request's seat back; undefined when it needs none. @throws Overload */
+function seatFor({ seats }: HandlerOptions, trace: Trace, { user, info }: Asked) {
+  if (seats === undefined || trace.request.user !== undefined) return undefined;
+  trace.flow = classify(user, info);
+  // A watch takes a seat until it runs, other streams none.
+  if (isLongRunning(info) && info.verb !== 'watch') return undefined;
+  return seats.enter(trace.flow, trace.request.signal);
+}
+
+/** A list that is streamed keeps its seat until the client has it, or has gone. */
+function holdWhileSent(response: ApiResponse, trace: Trace, release: () => void): ApiResponse {
+  const { signal } = trace.request;
+  if (Buffer.isBuffer(response.body) || response.endless || signal.aborted) release();
+  else signal.addEventListener('abort', release, { once: true });
+  return response;
+}
+
+async function serveAs(
+  options: HandlerOptions,
+  { parts, trace, warnings }: Serving,
+  { user, info }: Asked,
+): Promise<ApiResponse> {
+  const { request, auditId } = trace;
+  authorize(options.authorizer, trace, { user, info });
   const context: RequestContext = {
     user,
     auditId,
@@ -106,21 +171,19 @@ async function serve(options: HandlerOptions, serving: Serving): Promise<ApiResp
     warn: (text) => warnings.add(text),
   };
   if (info.target === undefined) return serveNonResource(options, context, request);
-  const call = resolve(
-    options.types,
-    { request, info, context, parts: serving.parts },
-    info.target,
-  );
+  const call = resolve(options.types, { request, info, context, parts }, info.target);
+  trace.call = call;
   if (isConnect(call)) return handleConnect(call);
   const handler = handlers.get(info.verb);
   if (handler === undefined || !allows(call)) throw methodNotAllowed();
   return handler(call);
 }
 
-function authorize(authorizer: Authorizer, user: User, info: RequestInfo): void {
+function authorize(authorizer: Authorizer, trace: Trace, { user, info }: Asked): void {
   const attributes = attributesOf(info);
-  const { allowed, reason } = authorizer.authorize(user, attributes);
-  if (!allowed) throw forbidden(user, attributes, reason);
+  const decision = authorizer.authorize(user, attributes);
+  trace.decision = decision;
+  if (!decision.allowed) throw forbidden(user, attributes, decision.reason);
 }
 
 async function serveNonResource(
@@ -195,14 +258,10 @@ function allows({ info, request, target, type, subresource }: Call): boolean {
   }
 }
 
-interface Failed {
-  readonly options: HandlerOptions;
-  readonly request: ApiRequest;
-  readonly auditId: string;
-}
-
-function respondFailure(error: unknown, { options, request, auditId }: Failed): ApiResponse {
+function respondFailure(error: unknown, options: HandlerOptions, trace: Trace): ApiResponse {
+  const { request, auditId } = trace;
   if (isApiError(error)) return respondError(error.status, request.headers);
+  if (error instanceof Overload) return respondOverload(error);
   if (request.signal.aborted) {
     const gone = new ApiError('Timeout', 'Timeout: the client went away');
     return respondError(gone.status, request.headers);
@@ -217,6 +276,16 @@ function respondFailure(error: unknown, { options, request, auditId }: Failed): 
   const message = `Internal error occurred: see the server's log for audit id ${auditId}`;
   const internal = new ApiError('InternalError', message, { details: {} });
   return respondError(internal.status, request.headers);
+}
+
+/** As kube-apiserver: no Status, since making one costs what is scarce. */
+function respondOverload({ message }: Overload): ApiResponse {
+  const headers = {
+    'content-type': 'text/plain; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+    'retry-after': '1',
+  };
+  return { status: 429, headers, body: Buffer.from(`${message}\n`) };
 }
 
 /** Where it happened, without the message: messages of parsers quote what they parse. */

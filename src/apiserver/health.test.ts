@@ -29,7 +29,7 @@ test('a server that is well says ok, and with whom when asked', async () => {
   ]);
   assert.deepEqual(await ask(health, '/livez?verbose=1&exclude=store'), [
     200,
-    '[+]ping ok\nlivez check passed\n',
+    '[+]ping ok\n[+]store excluded: ok\nlivez check passed\n',
   ]);
   assert.deepEqual(await ask(health, '/readyz/members'), [200, 'ok']);
   assert.equal(await ask(health, '/livez/members'), undefined);
@@ -44,7 +44,20 @@ test('one check that fails makes its probe fail, and only that', async () => {
   assert.deepEqual(await ask(health, '/livez'), [200, 'ok']);
   assert.deepEqual(await ask(health, '/readyz'), [
     500,
-    '[+]ping ok\n[-]members failed: none is reachable\nreadyz check failed\n',
+    '[+]ping ok\n[-]members failed: reason withheld\nreadyz check failed\n',
+  ]);
+  assert.deepEqual(await ask(health, '/readyz/members'), [
+    500,
+    'internal server error: none is reachable\n',
+  ]);
+  assert.deepEqual(await ask(health, '/readyz?exclude=members&exclude=b&exclude=a&verbose'), [
+    200,
+    [
+      '[+]ping ok',
+      '[+]members excluded: ok',
+      'warn: some health checks cannot be excluded: no matches for "a", "b"',
+      'readyz check passed\n',
+    ].join('\n'),
   ]);
 });
 

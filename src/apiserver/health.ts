@@ -3,6 +3,7 @@
  * form.
  */
 import { messageOf } from '../base/errors.ts';
+import { quoteGo } from '../kube/quote.ts';
 import type { RequestContext } from './backend.ts';
 import type { ApiRequest, ApiResponse } from './types.ts';
 import type { NonResource } from './types-source.ts';
@@ -34,50 +35,68 @@ export class HealthChecks implements NonResource {
     const probe = endpoint === 'healthz' ? 'livez' : endpoint;
     const wanted = this.#checks.filter(({ probes }) => probes.includes(probe));
     const query = new URLSearchParams(search);
-    const excluded = new Set(query.getAll('exclude'));
     if (match[2] !== undefined) {
-      const one = wanted.filter(({ name }) => name === match[2]);
-      return one.length === 0 ? undefined : report(endpoint, await run(one), query);
+      const one = wanted.find(({ name }) => name === match[2]);
+      return one && reportOne(await problemOf(one.check));
     }
-    const chosen = wanted.filter(({ name }) => !excluded.has(name));
-    return report(endpoint, await run(chosen), query);
+    return reportAll(endpoint, query, await run(wanted, new Set(query.getAll('exclude'))));
+  }
+}
+
+interface Named {
+  readonly name: string;
+  readonly check: HealthCheck;
+}
+
+async function problemOf(check: HealthCheck): Promise<string | undefined> {
+  try {
+    await check();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
   }
 }
 
 interface Outcome {
-  readonly name: string;
-  readonly problem: string | undefined;
+  readonly lines: readonly string[];
+  readonly failed: boolean;
 }
 
-async function run(
-  checks: readonly { readonly name: string; readonly check: HealthCheck }[],
-): Promise<Outcome[]> {
-  return Promise.all(
+/** Why a check failed is left to its own path, which needs a right of its own. */
+async function run(checks: readonly Named[], excluded: Set<string>): Promise<Outcome> {
+  let failed = false;
+  const lines = await Promise.all(
     checks.map(async ({ name, check }) => {
-      try {
-        await check();
-        return { name, problem: undefined };
-      } catch (error) {
-        return { name, problem: messageOf(error) };
-      }
+      if (excluded.has(name)) return `[+]${name} excluded: ok`;
+      if ((await problemOf(check)) === undefined) return `[+]${name} ok`;
+      failed = true;
+      return `[-]${name} failed: reason withheld`;
     }),
   );
+  const unknown = [...excluded].filter((name) => !checks.some((check) => check.name === name));
+  if (unknown.length > 0) {
+    const names = unknown.sort().map(quoteGo).join(', ');
+    lines.push(`warn: some health checks cannot be excluded: no matches for ${names}`);
+  }
+  return { lines, failed };
 }
 
-function report(
+const headers = {
+  'content-type': 'text/plain; charset=utf-8',
+  'x-content-type-options': 'nosniff',
+};
+
+function reportOne(problem: string | undefined): ApiResponse {
+  if (problem === undefined) return { status: 200, headers, body: Buffer.from('ok') };
+  return { status: 500, headers, body: Buffer.from(`internal server error: ${problem}\n`) };
+}
+
+function reportAll(
   endpoint: string,
-  outcomes: readonly Outcome[],
   query: URLSearchParams,
+  { lines, failed }: Outcome,
 ): ApiResponse {
-  const failed = outcomes.some(({ problem }) => problem !== undefined);
-  const headers = {
-    'content-type': 'text/plain; charset=utf-8',
-    'x-content-type-options': 'nosniff',
-  };
   if (!failed && !query.has('verbose')) return { status: 200, headers, body: Buffer.from('ok') };
-  const lines = outcomes.map(({ name, problem }) =>
-    problem === undefined ? `[+]${name} ok` : `[-]${name} failed: ${problem.split('\n', 1)[0]}`,
-  );
   const verdict = failed ? `${endpoint} check failed` : `${endpoint} check passed`;
   const body = Buffer.from(`${[...lines, verdict].join('\n')}\n`);
   return { status: failed ? 500 : 200, headers, body };

@@ -62,6 +62,12 @@ const connectionWindowBytes = 8 * 1024 * 1024;
 type Incoming = IncomingMessage | Http2ServerRequest;
 type Outgoing = ServerResponse | Http2ServerResponse;
 
+/** Who is at the other end of a connection. */
+interface Peer {
+  readonly certificate?: ClientCertificate;
+  readonly remoteAddress?: string;
+}
+
 interface Active {
   readonly controller: AbortController;
   endless: boolean;
@@ -73,7 +79,7 @@ export class ApiServer {
   readonly #server: Http2SecureServer;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  readonly #certificates = new WeakMap<object, ClientCertificate | null>();
+  readonly #peers = new WeakMap<object, Peer>();
   readonly #active = new Set<Active>();
   #stopping = false;
   #idle: (() => void) | undefined;
@@ -219,7 +225,6 @@ export class ApiServer {
 
   #requestOf(incoming: Incoming, signal: AbortSignal): ApiRequest {
     const method = incoming.method ?? 'GET';
-    const certificate = this.#certificateOf(incoming);
     return {
       method,
       path: incoming.url ?? '/',
@@ -230,22 +235,31 @@ export class ApiServer {
           ? undefined
           : incoming.iterator({ destroyOnReturn: false }),
       signal,
-      ...(certificate !== undefined && { certificate }),
+      ...this.#peerOf(incoming),
     };
   }
 
-  /** Read once per connection; a certificate that has run out since counts no more. */
-  #certificateOf(incoming: Incoming): ClientCertificate | undefined {
+  /** Read once per connection. */
+  #peerOf(incoming: Incoming): Peer {
     const session = incoming instanceof Http2ServerRequest ? incoming.stream.session : undefined;
     const socket = (session?.socket ?? incoming.socket) as TLSSocket | undefined;
     const key = session ?? socket;
-    if (key === undefined || socket === undefined) return undefined;
-    let known = this.#certificates.get(key);
+    if (key === undefined || socket === undefined) return {};
+    let known = this.#peers.get(key);
     if (known === undefined) {
-      known = clientCertificateOf(socket) ?? null;
-      this.#certificates.set(key, known);
+      const certificate = clientCertificateOf(socket);
+      const { remoteAddress } = socket;
+      known = {
+        ...(certificate === undefined ? {} : { certificate }),
+        ...(remoteAddress === undefined ? {} : { remoteAddress }),
+      };
+      this.#peers.set(key, known);
     }
-    return known === null || known.notAfter < this.#options.clock.now() ? undefined : known;
+    const { certificate } = known;
+    // A certificate that has run out since counts no more.
+    if (certificate === undefined || certificate.notAfter >= this.#options.clock.now())
+      return known;
+    return known.remoteAddress === undefined ? {} : { remoteAddress: known.remoteAddress };
   }
 
   async #write(outgoing: Outgoing, response: ApiResponse, major: number): Promise<void> {

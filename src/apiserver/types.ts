@@ -15,6 +15,8 @@ export interface ApiRequest {
   readonly signal: AbortSignal;
   /** Subject of the verified client certificate, if one was shown. */
   readonly certificate?: { readonly commonName: string; readonly organizations: readonly string[] };
+  /** Where the connection comes from; absent in this process. */
+  readonly remoteAddress?: string;
   /** Set by the in-process transport only: the user is known and not authenticated again. */
   readonly user?: User;
 }

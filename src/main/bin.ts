@@ -10,6 +10,7 @@ import { sandboxCast } from './demo.ts';
 import { addDemo } from './demo-command.ts';
 import { createLogger } from './log.ts';
 import { type ServeFlags, serveOptions } from './options.ts';
+import { addRunningOptions } from './running-options.ts';
 import { serve } from './serve.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -19,7 +20,7 @@ const manifest = new URL('../../package.json', import.meta.url);
 const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
 
 function addServe(program: Command, { output }: CommandContext): void {
-  program
+  const command = program
     .command('serve')
     .description('run the federation on a data folder until SIGTERM')
     .requiredOption(
@@ -33,12 +34,13 @@ function addServe(program: Command, { output }: CommandContext): void {
       'users\' tokens in kube-apiserver\'s CSV: token,user,uid,"groups"',
     )
     .option('--failover-after <duration>', 'replace the replicas of a cluster out of reach', '5m')
-    .option('--no-preflight', 'do not ask a member before accepting an object')
-    .option('--log-level <level>', 'debug, info, warn, error or silent', 'info')
+    .option('--no-preflight', 'do not ask a member before accepting an object');
+  addRunningOptions(command)
     .addHelpText(
       'after',
       `
-Prints one line "ready URL" when it serves. Logs go to standard error as JSON lines.
+Prints one line "ready URL" when it serves. Logs go to standard error. SIGTERM ends it: /readyz fails,
+requests in flight are answered, watches end; a second one ends it at once.
 
 Examples:
   ubernetes serve --data ./federation
@@ -46,9 +48,9 @@ Examples:
     )
     .action(async (flags: ServeFlags) => {
       const options = serveOptions(flags);
-      const log = createLogger(options.logLevel);
+      const log = createLogger(options.logLevel, options.logFormat);
       const stop = stopSignal();
-      const serving = await serve(options, { clock, random, log });
+      const serving = await serve(options, { clock, random, log, version });
       output.line(`ready ${serving.url}`);
       await stop;
       await serving.stop();

@@ -12,6 +12,7 @@ import { findAmong, openSandboxes } from '../sandbox/open.ts';
 import { joinStage, onStage, startStage } from '../sandbox/stage.ts';
 import { runStory, type StoryMember } from '../sandbox/story.ts';
 import { serveOptions } from './options.ts';
+import { runningDefaults } from './running-options.ts';
 import { type ServeContext, serve } from './serve.ts';
 
 /** Who plays the members: sandboxes in this process, or real clusters. */
@@ -71,6 +72,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 
 function demoOptions(folder: string, listen: string) {
   return serveOptions({
+    ...runningDefaults,
     data: join(folder, 'data'),
     listen,
     failoverAfter: '5m',

@@ -12,6 +12,8 @@ import type { Catalog } from '../apiserver/catalog.ts';
 import { createHandler } from '../apiserver/handler.ts';
 import { HealthChecks } from '../apiserver/health.ts';
 import { inProcessTransport } from '../apiserver/in-process.ts';
+import { MetricsEndpoint } from '../apiserver/metrics-endpoint.ts';
+import type { Observer } from '../apiserver/trace.ts';
 import type { ApiHandler } from '../apiserver/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -29,11 +31,13 @@ import { DistributionBackend } from '../propagation/distribution-backend.ts';
 import { Preflight } from '../propagation/preflight.ts';
 import { releaseCopies } from '../propagation/release.ts';
 import type { TemplateTypes } from '../propagation/templates.ts';
+import { meteredStore } from '../store/metered.ts';
 import type { Store } from '../store/store.ts';
 import { Access } from './access.ts';
 import { refusingMemberNames } from './at-names.ts';
 import { tombstonesOf } from './companions.ts';
 import { Losses } from './losses.ts';
+import type { Telemetry } from './telemetry.ts';
 import { templateTypes } from './template-types.ts';
 
 export interface FederationOptions {
@@ -56,10 +60,15 @@ export interface FederationOptions {
   readonly salt: string;
   readonly failoverAfterMs: number;
   readonly preflight: boolean;
+  /** Absent: nothing is counted, and requests are not limited. */
+  readonly telemetry?: Telemetry;
+  /** Told of requests beside the metrics. */
+  readonly observers?: readonly Observer[];
 }
 
 export interface Federation {
   readonly handler: ApiHandler;
+  readonly health: HealthChecks;
   /** The federation's own API as itself, without limits of rights. */
   readonly client: RestClient;
   readonly members: MembersController;
@@ -71,8 +80,9 @@ export interface Federation {
 const itself: User = { name: 'system:ubernetes', groups: ['system:masters'], extra: {} };
 
 /** Resolves when everything runs and requests can be served. */
-export async function startFederation(options: FederationOptions): Promise<Federation> {
-  const { store } = options;
+export async function startFederation(given: FederationOptions): Promise<Federation> {
+  const options = counted(given);
+  const { store, telemetry } = options;
   const access = new Access({ ...options, ...accounts(options) });
   const parts: Parts = {};
   const api = await serveApi(options, { access, parts });
@@ -91,11 +101,14 @@ export async function startFederation(options: FederationOptions): Promise<Feder
   const propagation = new Propagation({
     ...shared,
     members,
+    queues: telemetry?.queues,
     lostBefore: await losses.read(),
     remember: (cluster, lost) => losses.write(cluster, lost),
   });
   const { units } = propagation;
   parts.propagation = propagation;
+  telemetry?.members.follow(members);
+  telemetry?.follow(units);
   parts.distributions = new DistributionBackend({
     units,
     members,
@@ -108,6 +121,7 @@ export async function startFederation(options: FederationOptions): Promise<Feder
   const stopLifecycle = startLifecycle({ ...shared, types: () => api.catalog.list() });
   return {
     handler: api.handler,
+    health: api.health,
     client,
     members,
     propagation,
@@ -119,6 +133,17 @@ export async function startFederation(options: FederationOptions): Promise<Feder
       await access.stop();
       api.close();
     },
+  };
+}
+
+/** The same store and members, counted. */
+function counted(options: FederationOptions): FederationOptions {
+  const { telemetry, store, clock, openTransport } = options;
+  if (telemetry === undefined) return options;
+  return {
+    ...options,
+    store: meteredStore(store, telemetry.metrics, clock),
+    openTransport: telemetry.members.metered(openTransport),
   };
 }
 
@@ -147,8 +172,8 @@ function startLifecycle(
 async function serveApi(
   options: FederationOptions,
   { access, parts }: { access: Access; parts: Parts },
-): Promise<{ handler: ApiHandler; catalog: Catalog; close(): void }> {
-  const { store, clock, random, log } = options;
+): Promise<{ handler: ApiHandler; catalog: Catalog; health: HealthChecks; close(): void }> {
+  const { store, clock, random, log, telemetry } = options;
   const api = await createApi({
     store,
     clock,
@@ -161,16 +186,27 @@ async function serveApi(
     backendFor: (type, registry) => backendFor(type, registry, { parts, access }),
   });
   const { authenticate, authorizer } = access;
+  const health = new HealthChecks();
+  health.add('store', ['livez', 'readyz'], async () => void (await store.get('/health')));
   const handler = createHandler({
     types: api.typeSource,
-    nonResources: [new HealthChecks(), ...api.nonResources],
+    nonResources: [
+      health,
+      ...(telemetry === undefined ? [] : [new MetricsEndpoint(telemetry.metrics)]),
+      ...api.nonResources,
+    ],
     authenticate,
     authorizer,
     clock,
     random,
     log,
+    ...(telemetry === undefined ? {} : { seats: telemetry.seats }),
+    observers: [
+      ...(telemetry === undefined ? [] : [telemetry.requests]),
+      ...(options.observers ?? []),
+    ],
   });
-  return { handler, catalog: api.catalog, close: () => api.close() };
+  return { handler, health, catalog: api.catalog, close: () => api.close() };
 }
 
 function membersOf(

@@ -4,8 +4,9 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { loadPki, type ServerPki } from '../apiserver/auth/pki-files.ts';
 import { TokenFile } from '../apiserver/auth/token-file.ts';
+import { RequestLog } from '../apiserver/request-log.ts';
 import { ApiServer } from '../apiserver/server.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, sleep } from '../base/clock.ts';
 import { messageOf, UserError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { type Random, uuid } from '../base/random.ts';
@@ -17,6 +18,7 @@ import { Accounts } from './accounts.ts';
 import { type Federation, startFederation } from './federation.ts';
 import type { ServeOptions } from './options.ts';
 import { Recovery } from './recovery.ts';
+import { Telemetry } from './telemetry.ts';
 
 export interface ServeContext {
   readonly clock: Clock;
@@ -24,6 +26,8 @@ export interface ServeContext {
   readonly log: Logger;
   /** How members are reached; TLS unless given. */
   readonly openTransport?: OpenTransport;
+  /** Of the program, for /metrics. */
+  readonly version?: string;
 }
 
 export interface Serving {
@@ -34,7 +38,7 @@ export interface Serving {
 }
 
 /** Requests in flight get this long to end when the server stops, milliseconds. */
-const drainMs = 5000;
+const drainMs = 10_000;
 
 /** Resolves when requests are served. @throws UserError for whatever a user can mend. */
 export async function serve(options: ServeOptions, context: ServeContext): Promise<Serving> {
@@ -45,6 +49,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     tokenAuthFile === undefined ? undefined : new TokenFile(tokenAuthFile, clock, log);
   const store = await openSqliteStore({ dataDir, clock, random });
   const compaction = new Compaction({ store, clock, logger: log });
+  const telemetry = telemetryOf(options, context);
   try {
     const hosts = [...new Set([advertise, 'localhost', '127.0.0.1', '::1', hostname()])];
     const pki = await loadPki({ directory: join(dataDir, 'pki'), hosts, clock, random });
@@ -63,7 +68,10 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
       authority: pki.authority,
       failoverAfterMs: options.failoverAfterMs,
       preflight: options.preflight,
+      telemetry,
+      observers: options.logLevel === 'debug' ? [new RequestLog(log, clock)] : [],
     });
+    const shutdown = shutdownOf(federation);
     await accounts.start(federation.client);
     const { client, members } = federation;
     const recovery = new Recovery({ store, members, client, clock, random, log });
@@ -77,9 +85,12 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
       kubeconfig,
       federation,
       async stop() {
+        shutdown.begin();
+        if (options.shutdownDelayMs > 0) await sleep(clock, options.shutdownDelayMs);
         await server.stop(drainMs);
         await Promise.all([accounts.stop(), recovery.stop()]);
         await federation.stop();
+        telemetry.stop();
         compaction.stop();
         await store.close();
       },
@@ -89,6 +100,25 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     await store.close();
     throw error;
   }
+}
+
+function telemetryOf({ requestsInFlight }: ServeOptions, context: ServeContext): Telemetry {
+  const { clock, version } = context;
+  const seats = { total: requestsInFlight };
+  return new Telemetry({ clock, seats, ...(version === undefined ? {} : { version }) });
+}
+
+/** /readyz says that this server is going before it takes no more requests. */
+function shutdownOf({ health }: Federation): { begin(): void } {
+  let going = false;
+  health.add('shutdown', ['readyz'], () => {
+    if (going) throw new Error('process is shutting down');
+  });
+  return {
+    begin: () => {
+      going = true;
+    },
+  };
 }
 
 async function listen(

@@ -12,6 +12,7 @@ import { ApiError } from '../kube/status.ts';
 import type { Member, MemberSet } from '../members/member-set.ts';
 import { modeOf } from '../placement/modes.ts';
 import { Controller, type ReconcileResult } from '../reconcile/controller.ts';
+import type { QueueMetrics } from '../reconcile/queue-metrics.ts';
 import { decideUnit, removingAfter, travels } from './decide-unit.ts';
 import { Executor } from './execute.ts';
 import { Fleet } from './fleet.ts';
@@ -38,6 +39,7 @@ export interface PropagationOptions {
   /** Clusters that were lost when the last process ended. */
   readonly lostBefore?: ReadonlySet<string>;
   remember?(cluster: string, lost: boolean): void;
+  readonly queues?: QueueMetrics | undefined;
 }
 
 /** Deciders at work at one time: each waits for the store, so many share one commit. */
@@ -74,6 +76,7 @@ export class Propagation {
       random,
       log,
       workers: decidersAtWork,
+      queues: options.queues,
     });
     const onChange = (unit: Unit): void => this.#deciders.add(unit.key);
     this.#templates = new Templates({
@@ -180,7 +183,7 @@ export class Propagation {
   }
 
   #newExecutor(member: Member): Executor {
-    const { federation, salt, clock, random, log, types } = this.#options;
+    const { federation, salt, clock, random, log, types, queues } = this.#options;
     return new Executor({
       member,
       federation,
@@ -188,6 +191,7 @@ export class Propagation {
       clock,
       random,
       log,
+      queues,
       units: this.units,
       listKeys: (type: ResourceType) => types.listKeys(type),
       namespacedTypes: () => this.#templates.namespaced(),

@@ -11,6 +11,7 @@ import { pathOf, type ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import type { Member } from '../members/member-set.ts';
 import { Controller, type ReconcileResult } from '../reconcile/controller.ts';
+import type { QueueMetrics } from '../reconcile/queue-metrics.ts';
 import { type Action, nextAction } from './action.ts';
 import type { Copy } from './copy.ts';
 import { CopyInformers } from './copy-informers.ts';
@@ -37,6 +38,7 @@ export interface ExecutorOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly queues?: QueueMetrics | undefined;
   listKeys(type: ResourceType): ListKeys;
   namespacedTypes(): readonly ResourceType[];
   /** A copy's status changed, or what is known of it did. */
@@ -64,6 +66,7 @@ export class Executor {
       random,
       log,
       workers: writesInFlight,
+      queues: options.queues,
       backoff: { firstMs: 200, maxMs: 60_000 },
     });
     this.#informers = new CopyInformers({

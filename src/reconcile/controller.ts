@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import type { QueueMetrics, QueueSeries } from './queue-metrics.ts';
 
 export interface ReconcileResult {
   /** Look again after this many milliseconds. */
@@ -34,6 +35,7 @@ export interface ControllerOptions {
   readonly workers?: number;
   /** Wait of one key after its failures, milliseconds. */
   readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
+  readonly queues?: QueueMetrics | undefined;
 }
 
 const defaultBackoff = { firstMs: 50, maxMs: 30_000 };
@@ -46,8 +48,9 @@ interface Delayed {
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #log: Logger;
-  /** Waiting keys in the order they came; a Set forgets repetitions. */
-  readonly #queue = new Set<string>();
+  readonly #series: QueueSeries | undefined;
+  /** Waiting keys in the order they came, each once, and since when they wait (monotonic ms). */
+  readonly #queue = new Map<string, number>();
   readonly #active = new Set<string>();
   /** Keys that changed while in flight: they run once more. */
   readonly #again = new Set<string>();
@@ -61,6 +64,7 @@ export class Controller {
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#log = options.log ?? silentLogger;
+    this.#series = options.queues?.add(options.name, () => this.depth);
   }
 
   /**
@@ -80,7 +84,9 @@ export class Controller {
       this.#again.add(key);
       return;
     }
-    this.#queue.add(key);
+    if (this.#queue.has(key)) return;
+    this.#queue.set(key, this.#series === undefined ? 0 : this.#options.clock.monotonic());
+    if (this.#series !== undefined) this.#series.adds.value++;
     this.#pump();
   }
 
@@ -112,6 +118,7 @@ export class Controller {
     this.#queue.clear();
     this.#again.clear();
     this.#abort.abort();
+    this.#options.queues?.remove(this.#options.name);
     await this.whenIdle();
   }
 
@@ -124,15 +131,19 @@ export class Controller {
   #pump(): void {
     const workers = this.#options.workers ?? 1;
     while (this.#started && this.#active.size < workers) {
-      const [key] = this.#queue;
-      if (key === undefined) break;
+      const [waiting] = this.#queue;
+      if (waiting === undefined) break;
+      const [key, since] = waiting;
       this.#queue.delete(key);
       this.#active.add(key);
-      void this.#work(key);
+      void this.#work(key, since);
     }
   }
 
-  async #work(key: string): Promise<void> {
+  async #work(key: string, since: number): Promise<void> {
+    const { clock } = this.#options;
+    const start = this.#series === undefined ? 0 : clock.monotonic();
+    this.#series?.waited.observe((start - since) / 1000);
     try {
       const result = await this.#options.reconcile(key, this.#abort.signal);
       this.#failures.delete(key);
@@ -140,6 +151,7 @@ export class Controller {
     } catch (error) {
       if (!this.#stopping) this.#retry(key, error);
     }
+    this.#series?.worked.observe((clock.monotonic() - start) / 1000);
     this.#active.delete(key);
     if (this.#again.delete(key)) this.add(key);
     this.#pump();
@@ -152,6 +164,7 @@ export class Controller {
       backoff = new Backoff(this.#options.backoff ?? defaultBackoff, this.#options.random);
       this.#failures.set(key, backoff);
     }
+    if (this.#series !== undefined) this.#series.retries.value++;
     const delayMs = backoff.next();
     this.#log.warn('reconciliation failed', {
       controller: this.#options.name,
