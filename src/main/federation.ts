@@ -21,8 +21,6 @@ import type { Random } from '../base/random.ts';
 import { RestClient } from '../client/rest.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
-import { NamespaceLifecycle } from '../lifecycle/namespaces.ts';
-import { ServiceAccounts } from '../lifecycle/service-accounts.ts';
 import type { OpenTransport } from '../members/connection.ts';
 import { MembersController } from '../members/controller.ts';
 import { Propagation } from '../propagation/controller.ts';
@@ -36,6 +34,7 @@ import type { Store } from '../store/store.ts';
 import { Access } from './access.ts';
 import { refusingMemberNames } from './at-names.ts';
 import { tombstonesOf } from './companions.ts';
+import { startLifecycle } from './lifecycle.ts';
 import { Losses } from './losses.ts';
 import type { Telemetry } from './telemetry.ts';
 import { templateTypes } from './template-types.ts';
@@ -118,7 +117,7 @@ export async function startFederation(given: FederationOptions): Promise<Federat
     parts.preflight = new Preflight({ ...shared, units, members, fleet: () => propagation.fleet });
   }
   await propagation.start();
-  const stopLifecycle = startLifecycle({ ...shared, types: () => api.catalog.list() });
+  const stopLifecycle = await startLifecycle({ ...shared, types: () => api.catalog.list() });
   return {
     handler: api.handler,
     health: api.health,
@@ -147,27 +146,6 @@ function counted(options: FederationOptions): FederationOptions {
   };
 }
 
-/** What kube-controller-manager does for namespaces in one cluster. Returns what ends it. */
-function startLifecycle(
-  options: Pick<FederationOptions, 'authority' | 'clock' | 'random' | 'log'> & {
-    client: RestClient;
-    types: () => readonly ResourceType[];
-  },
-): () => Promise<void> {
-  const { client, types, clock, random, log, authority } = options;
-  const shared = { client, clock, random, log };
-  const namespaces = new NamespaceLifecycle({ ...shared, types });
-  const accounts = new ServiceAccounts({
-    ...shared,
-    ...(authority === undefined ? {} : { authority }),
-  });
-  namespaces.start();
-  accounts.start();
-  return async () => {
-    await Promise.all([namespaces.stop(), accounts.stop()]);
-  };
-}
-
 /** The API with its kinds, admission and backends, ready to take requests. */
 async function serveApi(
   options: FederationOptions,
@@ -181,6 +159,7 @@ async function serveApi(
     logger: log,
     kinds: [clusterKind, distributionKind, clusterDistributionKind, decisionKind, tombstoneKind],
     admit: [rbacAdmission(access.authorizer), placementAdmission, preflightAdmission(parts)],
+    processes: () => true,
     companions: tombstonesOf({ clock, units: () => parts.propagation?.units }),
     ...(options.serviceAccounts === undefined ? {} : { tokenSigner: options.serviceAccounts }),
     backendFor: (type, registry) => backendFor(type, registry, { parts, access }),

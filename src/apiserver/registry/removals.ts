@@ -5,7 +5,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { type Random, uuid } from '../../base/random.ts';
 import type { KubeObject } from '../../kube/object.ts';
-import { apiVersionOf, type ResourceType } from '../../kube/resource.ts';
+import { apiVersionOf, groupResource, type ResourceType } from '../../kube/resource.ts';
 import { conflict, notFound } from '../../kube/status.ts';
 import { type Operation, PreconditionError } from '../../store/store.ts';
 import type { Admit, Companion, Companions, Removal } from '../admission.ts';
@@ -148,18 +148,40 @@ export class Removals {
   #finalizers(
     { metadata }: KubeObject,
     type: ResourceType,
-    { propagationPolicy }: DeleteOptions,
+    options: DeleteOptions,
   ): string[] | undefined {
     const { finalizers } = metadata;
-    const wanted =
-      propagationPolicy === 'Foreground'
-        ? ('foregroundDeletion' as const)
-        : propagationPolicy === 'Orphan'
-          ? ('orphan' as const)
-          : undefined;
-    if (wanted === undefined || finalizers?.includes(wanted)) return finalizers;
-    return this.#options.processes(type, wanted) ? [...(finalizers ?? []), wanted] : finalizers;
+    const wanted = wantedFinalizer(finalizers ?? [], type, options);
+    if (wanted !== undefined && !this.#options.processes(type, wanted)) return finalizers;
+    const others = (finalizers ?? []).filter((each) => !collecting.has(each));
+    const kept = (finalizers ?? []).length - others.length;
+    if (wanted === undefined) return kept === 0 ? finalizers : others;
+    return kept === 1 && finalizers!.includes(wanted) ? finalizers : [...others, wanted];
   }
+}
+
+const collecting: ReadonlySet<string> = new Set(['foregroundDeletion', 'orphan']);
+
+/** kube-apiserver leaves their dependents alone unless it is told otherwise. */
+const orphanedByDefault: ReadonlySet<string> = new Set(['jobs.batch', 'replicationcontrollers']);
+/** Nobody depends on them. */
+const uncollected: ReadonlySet<string> = new Set(['events', 'events.events.k8s.io']);
+
+/** What the garbage collector is to do before the object goes; undefined: nothing. */
+function wantedFinalizer(
+  finalizers: readonly string[],
+  type: ResourceType,
+  { propagationPolicy }: DeleteOptions,
+): 'foregroundDeletion' | 'orphan' | undefined {
+  const resource = groupResource(type);
+  if (uncollected.has(resource)) return undefined;
+  if (propagationPolicy === 'Background') return undefined;
+  if (propagationPolicy === 'Orphan') return 'orphan';
+  if (propagationPolicy === 'Foreground') return 'foregroundDeletion';
+  // An earlier DELETE or the object's author has said how.
+  if (finalizers.includes('orphan')) return 'orphan';
+  if (finalizers.includes('foregroundDeletion')) return 'foregroundDeletion';
+  return orphanedByDefault.has(resource) ? 'orphan' : undefined;
 }
 
 interface Deletion {
