@@ -116,6 +116,8 @@ export interface DeleteOptions {
   readonly gracePeriodSeconds?: number;
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
   readonly preconditions: Preconditions;
+  /** Asked for the removal of an object that cannot be read. */
+  readonly ignoreReadError?: boolean;
 }
 
 export interface WriteResult {

@@ -138,14 +138,13 @@ export function notFound(type: Named, name: string): ApiError {
   });
 }
 
-export function alreadyExists(type: Named, name: string): ApiError {
-  return new ApiError(
-    'AlreadyExists',
-    `${qualified(type)} ${JSON.stringify(name)} already exists`,
-    {
-      details: { name, group: type.group, kind: type.resource },
-    },
-  );
+/** `deleting`: it is on its way out, so that trying again helps. */
+export function alreadyExists(type: Named, name: string, deleting = false): ApiError {
+  const prefix = deleting ? 'object is being deleted: ' : '';
+  const message = `${prefix}${qualified(type)} ${JSON.stringify(name)} already exists`;
+  return new ApiError('AlreadyExists', message, {
+    details: { name, group: type.group, kind: type.resource },
+  });
 }
 
 export function conflict(type: Named, name: string, why: string): ApiError {

@@ -7,10 +7,11 @@ import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';
 import type { RestClient } from '../client/rest.ts';
-import { isObject, type JsonObject, type KubeObject, valueAt } from '../kube/object.ts';
+import { type KubeObject, valueAt } from '../kube/object.ts';
 import { groupResource, pathOf, type ResourceType } from '../kube/resource.ts';
 import { isApiError } from '../kube/status.ts';
 import { Controller, type ReconcileResult } from '../reconcile/controller.ts';
+import { type Content, namespaceConditions, type Remains } from './namespace-conditions.ts';
 
 const namespaceFinalizer = 'kubernetes';
 /** How soon to look again at what is waiting for its finalizers. */
@@ -23,13 +24,6 @@ export interface NamespaceLifecycleOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-}
-
-/** What deleting everything of one type left behind. */
-interface Remains {
-  readonly type: ResourceType;
-  readonly count: number;
-  readonly finalizers: readonly string[];
 }
 
 export class NamespaceLifecycle {
@@ -76,17 +70,32 @@ export class NamespaceLifecycle {
     const answer = await client.find(namespacePath(name), { signal });
     const namespace = answer?.object<KubeObject>();
     if (namespace?.metadata.deletionTimestamp === undefined) return undefined;
-    const remains: Remains[] = [];
-    for (const type of podsFirst(this.#options.types())) {
-      const left = await this.#empty(type, name, signal);
-      if (left !== undefined) remains.push(left);
-    }
-    if (remains.length > 0) {
-      await this.#report(namespace, remains, signal);
+    if (finalizersOf(namespace).length === 0) return undefined;
+    const content = await this.#emptyAll(name, signal);
+    await this.#report(namespace, content, signal);
+    if (content.remains.length > 0 || content.failures.length > 0)
       return { requeueAfterMs: lookAgainMs };
-    }
     await this.#finalize(namespace, signal);
     return undefined;
+  }
+
+  /** Pods go first, and what they use stays until they are gone. */
+  async #emptyAll(namespace: string, signal: AbortSignal): Promise<Content> {
+    const remains: Remains[] = [];
+    const failures: string[] = [];
+    for (const type of podsFirst(this.#options.types())) {
+      try {
+        const left = await this.#empty(type, namespace, signal);
+        if (left === undefined) continue;
+        remains.push(left);
+        if (left.finalizers.length === 0) failures.push(unexpected(type, namespace));
+        if (isPod(type)) break;
+      } catch (error) {
+        if (!isApiError(error) || signal.aborted) throw error;
+        if (error.code !== 404 && error.code !== 405) failures.push(error.message);
+      }
+    }
+    return { remains, failures };
   }
 
   /** Deletes everything of a type in the namespace; undefined: nothing is left. */
@@ -102,19 +111,22 @@ export class NamespaceLifecycle {
     const deleted = await client.send('DELETE', path, undefined, { query, signal });
     const items = deleted.object<{ items?: readonly unknown[] }>().items ?? [];
     if (items.length === 0) return undefined;
-    const left = await client.list(path, { signal });
-    if (left.items.length === 0) return undefined;
-    const finalizers = left.items.flatMap(({ metadata }) => metadata.finalizers ?? []);
-    return { type, count: left.items.length, finalizers };
+    const { items: listed } = await client.list(path, { signal });
+    const left = listed.filter(({ metadata }) => !isOfMember(type, metadata.name ?? ''));
+    if (left.length === 0) return undefined;
+    const finalizers = left.flatMap(({ metadata }) => metadata.finalizers ?? []);
+    return { type, count: left.length, finalizers };
   }
 
   async #finalize(namespace: KubeObject, signal: AbortSignal): Promise<void> {
-    const spec = isObject(namespace['spec']) ? namespace['spec'] : {};
-    const finalizers = Array.isArray(spec['finalizers']) ? spec['finalizers'] : [];
+    const finalizers = finalizersOf(namespace);
     const others = finalizers.filter((finalizer) => finalizer !== namespaceFinalizer);
     if (others.length === finalizers.length) return;
-    const body = { ...namespace, spec: { ...spec, finalizers: others } };
-    const path = `${namespacePath(namespace.metadata.name)}/finalize`;
+    const { apiVersion, kind, metadata } = namespace;
+    // Without a resourceVersion: nothing else in it is written here.
+    const { resourceVersion: _version, managedFields: _managed, ...meta } = metadata;
+    const body = { apiVersion, kind, metadata: meta, spec: { finalizers: others } };
+    const path = `${namespacePath(metadata.name)}/finalize`;
     try {
       await this.#options.client.update(path, body, { signal });
     } catch (error) {
@@ -122,13 +134,13 @@ export class NamespaceLifecycle {
     }
   }
 
-  async #report(
-    namespace: KubeObject,
-    remains: readonly Remains[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #report(namespace: KubeObject, content: Content, signal: AbortSignal): Promise<void> {
     const now = this.#options.clock.now();
-    const conditions = conditionsOf(remains, valueAt(namespace, 'status', 'conditions'), now);
+    const conditions = namespaceConditions(
+      content,
+      valueAt(namespace, 'status', 'conditions'),
+      now,
+    );
     if (conditions === undefined) return;
     const path = `${namespacePath(namespace.metadata.name)}/status`;
     const body = { status: { conditions } };
@@ -137,9 +149,23 @@ export class NamespaceLifecycle {
   }
 }
 
+function finalizersOf(namespace: KubeObject): readonly string[] {
+  const finalizers = valueAt(namespace, 'spec', 'finalizers');
+  return Array.isArray(finalizers) ? finalizers.map(String) : [];
+}
+
 function namespacePath(name?: string): string {
   const parts = { group: '', version: 'v1', resource: 'namespaces' };
   return pathOf(name === undefined ? parts : { ...parts, name });
+}
+
+function isPod(type: ResourceType): boolean {
+  return groupResource(type) === 'pods';
+}
+
+/** Objects of members are theirs, whatever is shown of them here. */
+function isOfMember(type: ResourceType, name: string): boolean {
+  return name.includes('@') && type.group !== 'rbac.authorization.k8s.io';
 }
 
 /** What can be deleted in a namespace; pods go before what they mount. */
@@ -147,49 +173,10 @@ function podsFirst(types: readonly ResourceType[]): ResourceType[] {
   const deletable = types.filter(
     ({ namespaced, verbs }) => namespaced && verbs.includes('deletecollection'),
   );
-  const isPod = (type: ResourceType): boolean => groupResource(type) === 'pods';
   return [...deletable.filter(isPod), ...deletable.filter((type) => !isPod(type))];
 }
 
-/** The conditions that say what is waited for; undefined when they say so already. */
-export function conditionsOf(
-  remains: readonly Remains[],
-  old: unknown,
-  now: number,
-): JsonObject[] | undefined {
-  const counts = remains.map(
-    ({ type, count }) => `${groupResource(type)} has ${count} resource instances`,
-  );
-  const finalizers = new Map<string, number>();
-  for (const name of remains.flatMap((each) => each.finalizers))
-    finalizers.set(name, (finalizers.get(name) ?? 0) + 1);
-  const waits = [...finalizers].map(([name, count]) => `${name} in ${count} resource instances`);
-  const wanted = [
-    condition('NamespaceContentRemaining', 'SomeResourcesRemain', {
-      message: `Some resources are remaining: ${counts.join(', ')}`,
-      now,
-    }),
-    ...(waits.length === 0
-      ? []
-      : [
-          condition('NamespaceFinalizersRemaining', 'SomeFinalizersRemain', {
-            message: `Some content in the namespace has finalizers remaining: ${waits.join(', ')}`,
-            now,
-          }),
-        ]),
-  ];
-  const said = new Set(
-    (Array.isArray(old) ? old : []).map((each) => `${each?.type} ${each?.message}`),
-  );
-  if (wanted.every(({ type, message }) => said.has(`${type} ${message}`))) return undefined;
-  return wanted;
-}
-
-function condition(
-  type: string,
-  reason: string,
-  { message, now }: { message: string; now: number },
-): JsonObject {
-  const lastTransitionTime = `${new Date(now).toISOString().slice(0, 19)}Z`;
-  return { type, status: 'True', reason, message, lastTransitionTime };
+function unexpected({ group, version, resource }: ResourceType, namespace: string): string {
+  const type = `${group}/${version}, Resource=${resource}`;
+  return `unexpected items still remain in namespace: ${namespace} for gvr: ${type}`;
 }

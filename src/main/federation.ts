@@ -73,6 +73,7 @@ export interface Federation {
   readonly members: MembersController;
   readonly propagation: Propagation;
   readonly access: Access;
+  readonly catalog: Catalog;
   stop(): Promise<void>;
 }
 
@@ -125,6 +126,7 @@ export async function startFederation(given: FederationOptions): Promise<Federat
     members,
     propagation,
     access,
+    catalog: api.catalog,
     async stop() {
       await stopLifecycle();
       await propagation.stop();

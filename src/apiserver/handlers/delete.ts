@@ -4,14 +4,18 @@ import { goKind, MalformedJsonError } from '../../kube/json.ts';
 import { isObject, type Json, type JsonObject, valueAt } from '../../kube/object.ts';
 import { quoteGo } from '../../kube/quote.ts';
 import { groupResource, parseApiVersion } from '../../kube/resource.ts';
-import { badRequest, type Status, type StatusCause } from '../../kube/status.ts';
-import type { DeleteOptions, Item } from '../backend.ts';
+import { badRequest, conflict, type Status, type StatusCause } from '../../kube/status.ts';
+import { invalidValue } from '../../kube/validate-meta.ts';
+import type { DeleteOptions, Item, Preconditions } from '../backend.ts';
 import { negotiate } from '../negotiate.ts';
+import { isTrue } from '../request.ts';
 import { offerOf, respondItem, respondList, respondStatus } from '../respond.ts';
 import type { ApiResponse } from '../types.ts';
 import { decodeValue, readBody } from './body.ts';
 import { type Call, refOf } from './call.ts';
 import { dryRunCauses, integerOf, invalidOptions, listRequest } from './query.ts';
+
+const unsafe = 'ignoreStoreReadErrorWithClusterBreakingPotential';
 
 const policies: readonly string[] = ['Foreground', 'Background', 'Orphan'];
 
@@ -39,6 +43,7 @@ const answersWithObject: ReadonlySet<string> = new Set([
 export async function handleDelete(call: Call): Promise<ApiResponse> {
   const form = negotiate(call.request.headers.accept, offerOf(call));
   const options = await deleteOptions(call);
+  if (options.ignoreReadError) await refuseReadable(call);
   const { item, gone } = await call.backend.delete(call.context, refOf(call), options);
   if (gone && !answersWithObject.has(groupResource(call.type)))
     return respondStatus(deletedStatus(call, item), form);
@@ -49,8 +54,24 @@ export async function handleDeleteCollection(call: Call): Promise<ApiResponse> {
   const form = negotiate(call.request.headers.accept, offerOf(call));
   const request = listRequest(call.info.query, call);
   const options = await deleteOptions(call);
+  if (options.ignoreReadError)
+    throw invalidOptions('DeleteOptions', [
+      invalidValue(
+        unsafe,
+        true,
+        'is not allowed with DELETECOLLECTION, try again after removing the option',
+      ),
+    ]);
   const list = await call.backend.deleteCollection(call.context, request, options);
   return respondList(call, form, list);
+}
+
+/** What is served can be read: the option is for objects that cannot. @throws ApiError 404, 409 */
+async function refuseReadable(call: Call): Promise<never> {
+  const ref = refOf(call);
+  await call.backend.get(call.context, ref);
+  const why = 'unsafe deletion is not allowed because the object is decodable from storage';
+  throw conflict(call.type, ref.name, `StorageError: invalid object, AdditionalErrorMsg: ${why}`);
 }
 
 /** kube-apiserver's Success carries no code in its body. */
@@ -76,7 +97,8 @@ async function deleteOptions(call: Call): Promise<DeleteOptions> {
   if (sent !== '' && sent !== kind) {
     const { version } = parseApiVersion(String(value.apiVersion ?? ''));
     throw badRequest(
-      `no kind ${quoteGo(String(sent))} is registered for version ${quoteGo(version)}`,
+      `no kind ${quoteGo(String(sent))} is registered for version ${quoteGo(version)} ` +
+        'in scheme "pkg/runtime/scheme.go:111"',
     );
   }
   return fromBody(value);
@@ -96,8 +118,8 @@ interface Raw {
   readonly grace: number | undefined;
   readonly policy: string | undefined;
   readonly orphan: boolean | undefined;
-  readonly uid?: string | undefined;
-  readonly resourceVersion?: string | undefined;
+  readonly ignoreReadError: boolean;
+  readonly preconditions?: Preconditions;
 }
 
 function fromQuery(query: URLSearchParams): DeleteOptions {
@@ -107,8 +129,7 @@ function fromQuery(query: URLSearchParams): DeleteOptions {
     grace: integerOf(query, 'gracePeriodSeconds'),
     policy: query.get('propagationPolicy') ?? undefined,
     orphan: orphan === null ? undefined : orphan !== '0' && orphan.toLowerCase() !== 'false',
-    uid: query.get('preconditions.uid') ?? undefined,
-    resourceVersion: query.get('preconditions.resourceVersion') ?? undefined,
+    ignoreReadError: isTrue(query, unsafe),
   });
 }
 
@@ -121,13 +142,35 @@ function fromBody(body: JsonObject): DeleteOptions {
     grace: numberField(body, 'gracePeriodSeconds'),
     policy: stringField(body, 'propagationPolicy'),
     orphan: booleanField(body, 'orphanDependents'),
-    uid: stringField(body, 'preconditions', 'uid'),
-    resourceVersion: stringField(body, 'preconditions', 'resourceVersion'),
+    ignoreReadError: booleanField(body, unsafe) ?? false,
+    ...(isObject(body.preconditions) && { preconditions: preconditionsOf(body) }),
   });
 }
 
+function preconditionsOf(body: JsonObject): Preconditions {
+  const uid = stringField(body, 'preconditions', 'uid');
+  const resourceVersion = stringField(body, 'preconditions', 'resourceVersion');
+  return {
+    ...(uid !== undefined && { uid }),
+    ...(resourceVersion !== undefined && { resourceVersion }),
+  };
+}
+
+/** What cannot stand beside the option that deletes what cannot be read. */
+function unsafeCauses({ policy, orphan, grace, preconditions }: Raw): StatusCause[] {
+  const beside = {
+    propagationPolicy: policy,
+    orphanDependents: orphan,
+    gracePeriodSeconds: grace,
+    preconditions,
+  };
+  return Object.entries(beside)
+    .filter(([, value]) => value !== undefined)
+    .map(([field]) => invalidValue(unsafe, true, `cannot be set together with .${field}`));
+}
+
 function checked(raw: Raw): DeleteOptions {
-  const { policy, orphan, grace, uid, resourceVersion } = raw;
+  const { policy, orphan, grace, preconditions = {} } = raw;
   const causes: StatusCause[] = [];
   const field = 'propagationPolicy';
   if (orphan !== undefined && policy !== undefined)
@@ -143,14 +186,13 @@ function checked(raw: Raw): DeleteOptions {
       field,
     });
   causes.push(...dryRunCauses(raw.dryRun));
+  if (raw.ignoreReadError) causes.push(...unsafeCauses(raw));
   if (causes.length > 0) throw invalidOptions('DeleteOptions', causes);
   const chosen = policy ?? (orphan === undefined ? undefined : orphan ? 'Orphan' : 'Background');
   return {
     dryRun: raw.dryRun.length > 0,
-    preconditions: {
-      ...(uid !== undefined && { uid }),
-      ...(resourceVersion !== undefined && { resourceVersion }),
-    },
+    preconditions,
+    ...(raw.ignoreReadError && { ignoreReadError: true }),
     ...(grace !== undefined && { gracePeriodSeconds: grace }),
     ...(chosen !== undefined && {
       propagationPolicy: chosen as NonNullable<DeleteOptions['propagationPolicy']>,

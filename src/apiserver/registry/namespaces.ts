@@ -1,6 +1,9 @@
 /** Where an object may be created: its namespace must be there and not be on its way out. */
+import type { ObjectMeta } from '../../kube/object.ts';
+import { quoteGo } from '../../kube/quote.ts';
 import { groupResource, type ResourceType } from '../../kube/resource.ts';
 import { ApiError, notFound } from '../../kube/status.ts';
+import type { ObjectRef } from '../backend.ts';
 import type { Collections, LiveCollection } from './collections.ts';
 
 export const namespacesResource = { group: '', resource: 'namespaces' } as const;
@@ -16,10 +19,14 @@ export class NamespaceGate {
   }
 
   /** @throws ApiError 404 without the namespace, 403 when it is terminating */
-  async open(type: ResourceType, namespace: string): Promise<() => void> {
+  async open(
+    type: ResourceType,
+    { name, generateName, namespace = '' }: ObjectMeta,
+  ): Promise<() => void> {
     if (!type.namespaced) return () => {};
     const live = await this.#collections.load(namespacesResource);
-    const check = (): void => checkNamespace(live, type, namespace);
+    const subject = { type, namespace, name: name || generateName || '' };
+    const check = (): void => checkNamespace(live, subject);
     check();
     return check;
   }
@@ -34,13 +41,15 @@ export class NamespaceGate {
   }
 }
 
-function checkNamespace(live: LiveCollection, type: ResourceType, namespace: string): void {
+function checkNamespace(live: LiveCollection, { type, namespace, name }: ObjectRef): void {
   const item = live.items.get(namespace);
   if (item === undefined) throw notFound(namespacesResource, namespace);
   if (!item.deleting) return;
   const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
-  throw new ApiError('Forbidden', `${groupResource(type)} is forbidden: ${why}`, {
+  const subject = name === '' ? groupResource(type) : `${groupResource(type)} ${quoteGo(name)}`;
+  throw new ApiError('Forbidden', `${subject} is forbidden: ${why}`, {
     details: {
+      ...(name !== '' && { name }),
       group: type.group,
       kind: type.resource,
       causes: [

@@ -27,7 +27,7 @@ test('preconditions that do not hold keep an object', async () => {
   const wrong = await refusal(world.delete(ref, { preconditions: { uid: 'other' } }));
   assert.match(
     wrong.message,
-    /Precondition failed: UID in precondition: other, UID in object meta/,
+    /the UID in the precondition \(other\) does not match the UID in record/,
   );
   const version = { resourceVersion: '1' };
   assert.equal((await refusal(world.delete(ref, { preconditions: version }))).code, 409);

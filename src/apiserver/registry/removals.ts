@@ -6,7 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import { type Random, uuid } from '../../base/random.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { apiVersionOf, groupResource, type ResourceType } from '../../kube/resource.ts';
-import { conflict, notFound } from '../../kube/status.ts';
+import { type ApiError, conflict, notFound } from '../../kube/status.ts';
 import { type Operation, PreconditionError } from '../../store/store.ts';
 import type { Admit, Companion, Companions, Removal } from '../admission.ts';
 import type { DeleteOptions, ObjectRef, RequestContext } from '../backend.ts';
@@ -127,7 +127,7 @@ export class Removals {
   #marked(object: KubeObject, type: ResourceType, options: DeleteOptions): KubeObject {
     const { metadata } = object;
     const finalizers = this.#finalizers(object, type, options);
-    const phase = type.group === '' && type.resource === 'namespaces' ? terminating(object) : {};
+    const isNamespace = type.group === '' && type.resource === 'namespaces';
     if (metadata.deletionTimestamp !== undefined && finalizers === metadata.finalizers)
       return object;
     return {
@@ -139,9 +139,9 @@ export class Removals {
           ? {}
           : { generation: metadata.generation + 1 }),
         deletionTimestamp: metadata.deletionTimestamp ?? timestamp(this.#options.clock.now()),
-        deletionGracePeriodSeconds: 0,
+        ...(isNamespace ? {} : { deletionGracePeriodSeconds: 0 }),
       },
-      ...phase,
+      ...(isNamespace ? terminating(object) : {}),
     };
   }
 
@@ -206,20 +206,26 @@ export function isRemovable(object: KubeObject): boolean {
 
 function checkDeletePreconditions(
   current: StoredItem,
-  ref: ObjectRef,
+  { type, name }: ObjectRef,
   { preconditions: { uid, resourceVersion } }: DeleteOptions,
 ): void {
-  if (uid !== undefined && uid !== current.uid)
-    throw conflict(
-      ref.type,
-      ref.name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.uid}`,
+  const { uid: liveUid, resourceVersion: live } = current;
+  const isNamespace = type.group === '' && type.resource === 'namespaces';
+  // kube-apiserver names the kind here, but for namespaces.
+  const named = isNamespace ? type : { group: type.group, resource: type.kind };
+  const failed = (inPrecondition: string, otherwise: string): ApiError =>
+    conflict(named, name, isNamespace ? `Precondition failed: ${inPrecondition}` : otherwise);
+  if (uid !== undefined && uid !== liveUid)
+    throw failed(
+      `UID in precondition: ${uid}, UID in object meta: ${liveUid}`,
+      `the UID in the precondition (${uid}) does not match the UID in record (${liveUid}). ` +
+        'The object might have been deleted and then recreated',
     );
-  if (resourceVersion !== undefined && resourceVersion !== current.resourceVersion)
-    throw conflict(
-      ref.type,
-      ref.name,
-      'Precondition failed: ResourceVersion in precondition: ' +
-        `${resourceVersion}, ResourceVersion in object meta: ${current.resourceVersion}`,
+  if (resourceVersion !== undefined && resourceVersion !== live)
+    throw failed(
+      `ResourceVersion in precondition: ${resourceVersion}, ` +
+        `ResourceVersion in object meta: ${live}`,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match ` +
+        `the ResourceVersion in record (${live}). The object might have been modified`,
     );
 }

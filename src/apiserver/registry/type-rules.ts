@@ -2,13 +2,18 @@
  * What single built-in kinds do beyond their schema, as far as the federation itself depends on it.
  */
 import { deepEqual } from '../../kube/json.ts';
+import { labelKeyProblems } from '../../kube/label-syntax.ts';
 import { type JsonObject, type KubeObject, objectAt, valueAt } from '../../kube/object.ts';
 import { groupResource } from '../../kube/resource.ts';
 import type { StatusCause } from '../../kube/status.ts';
+import { invalidValue } from '../../kube/validate-meta.ts';
 
 export interface TypeRules {
-  /** On create and on update, before defaults; gives the object itself when nothing changes. */
-  prepare?(object: KubeObject, old: KubeObject | undefined): KubeObject;
+  /**
+   * On create and on update, of a subresource too ('' = the object), before defaults; gives the
+   * object itself when nothing changes.
+   */
+  prepare?(object: KubeObject, old: KubeObject | undefined, subresource: string): KubeObject;
   validate?(object: KubeObject, old: KubeObject | undefined): StatusCause[];
 }
 
@@ -18,7 +23,7 @@ export const namespaceFinalizer = 'kubernetes';
 const rules: Readonly<Record<string, TypeRules>> = {
   configmaps: { validate: (object, old) => immutableCauses(object, old, ['data', 'binaryData']) },
   secrets: { prepare: prepareSecret, validate: validateSecret },
-  namespaces: { prepare: prepareNamespace },
+  namespaces: { prepare: prepareNamespace, validate: validateNamespace },
 };
 
 export function rulesOf(type: { readonly group: string; readonly resource: string }): TypeRules {
@@ -69,20 +74,61 @@ function validateSecret(object: KubeObject, old: KubeObject | undefined): Status
   return causes;
 }
 
-/** spec.finalizers is written by /finalize only, status.phase by deletion only. */
-function prepareNamespace(object: KubeObject, old: KubeObject | undefined): KubeObject {
-  const spec = old === undefined ? { finalizers: [namespaceFinalizer] } : objectAt(old, 'spec');
-  const phase = old === undefined ? 'Active' : (valueAt(old, 'status', 'phase') ?? 'Active');
-  const name = object.metadata.name ?? '';
+/** spec.finalizers is written by /finalize only, status.phase by deletion and /status only. */
+function prepareNamespace(
+  object: KubeObject,
+  old: KubeObject | undefined,
+  subresource: string,
+): KubeObject {
+  const { metadata } = object;
+  const labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name ?? '' };
+  const labelled = { ...object, metadata: { ...metadata, labels } };
+  if (subresource !== '') return labelled;
+  if (old === undefined) return { ...labelled, spec: newSpec(object), status: { phase: 'Active' } };
+  const phase = valueAt(old, 'status', 'phase') ?? 'Active';
   return {
-    ...object,
-    metadata: {
-      ...object.metadata,
-      labels: { ...object.metadata.labels, 'kubernetes.io/metadata.name': name },
-    },
-    spec: spec ?? {},
+    ...labelled,
+    spec: objectAt(old, 'spec') ?? {},
     status: { ...objectAt(object, 'status'), phase },
   };
+}
+
+function newSpec(namespace: KubeObject): JsonObject {
+  const sent = valueAt(namespace, 'spec', 'finalizers');
+  const finalizers = Array.isArray(sent) ? sent : [];
+  if (finalizers.includes(namespaceFinalizer)) return { finalizers };
+  return { finalizers: [...finalizers, namespaceFinalizer] };
+}
+
+const standardFinalizers: ReadonlySet<string> = new Set([
+  namespaceFinalizer,
+  'orphan',
+  'foregroundDeletion',
+]);
+
+function validateNamespace(object: KubeObject, old: KubeObject | undefined): StatusCause[] {
+  const finalizers = valueAt(object, 'spec', 'finalizers');
+  const causes = (Array.isArray(finalizers) ? finalizers : []).flatMap((each, i) => {
+    const name = String(each);
+    const field = old === undefined ? 'spec.finalizers' : `spec.finalizers[${i}]`;
+    const problems = labelKeyProblems(name);
+    if (!name.includes('/') && !standardFinalizers.has(name))
+      problems.push('name is neither a standard finalizer name nor is it fully qualified');
+    return problems.map((why) => invalidValue(field, name, why));
+  });
+  const phase = valueAt(object, 'status', 'phase');
+  const deleting = object.metadata.deletionTimestamp !== undefined;
+  if (old !== undefined && phase !== (deleting ? 'Terminating' : 'Active'))
+    causes.push(
+      invalidValue(
+        'status.Phase',
+        phase ?? '',
+        deleting
+          ? "may only be 'Terminating' if `deletionTimestamp` is not empty"
+          : "may only be 'Active' if `deletionTimestamp` is empty",
+      ),
+    );
+  return causes;
 }
 
 const withoutGeneration: ReadonlySet<string> = new Set([

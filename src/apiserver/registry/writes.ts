@@ -138,7 +138,9 @@ export class Writes {
 
   async #create(write: Write, candidate: Candidate): Promise<WriteResult> {
     const { context, options, facts, ref } = write;
-    const checkNamespace = await this.#options.gate.open(ref.type, ref.namespace);
+    const { metadata: sent = {} } = candidate.object;
+    const { namespace } = ref;
+    const checkNamespace = await this.#options.gate.open(ref.type, { ...sent, namespace });
     const typed = withTypeMeta(candidate.object, ref.type);
     const decoded = decodeObject({
       schema: facts.schema,
@@ -172,13 +174,14 @@ export class Writes {
     const { clock, random, admit, commits } = this.#options;
     const ref = { type, namespace, name: candidate.object.metadata.name ?? '' };
     const key = keyBelow(ref);
-    if (live.items.get(key) !== undefined) throw alreadyExists(type, ref.name);
+    const taken = live.items.get(key);
+    if (taken !== undefined) throw alreadyExists(type, ref.name, taken.deleting);
     const now = clock.now();
     const metadata = newMeta(candidate.object.metadata, { type, random, now });
     let object: KubeObject = { ...candidate.object, metadata };
     const hasStatus = hasSubresource(type, 'status');
     if (hasStatus) delete object['status'];
-    object = rulesOf(type).prepare?.(object, undefined) ?? object;
+    object = rulesOf(type).prepare?.(object, undefined, '') ?? object;
     object = applyDefaults(facts.schema, object);
     const admission = { operation: 'CREATE', type, ref, object, old: undefined, options } as const;
     object = await accept(context, admission, { facts, admit });
@@ -253,7 +256,7 @@ export class Writes {
     object = splitBySubresource(object, old, { type, subresource, native: schema.native });
     const { resourceVersion: _version, ...meta } = object.metadata;
     object = { ...object, metadata: meta };
-    if (subresource === '') object = rulesOf(type).prepare?.(object, old) ?? object;
+    object = rulesOf(type).prepare?.(object, old, subresource) ?? object;
     object = applyDefaults(schema, object);
     const counted = (one: KubeObject): KubeObject =>
       subresource === 'status' ? one : withGeneration(one, old, type);

@@ -1,0 +1,201 @@
+/** The same requests sent to a federation in this process and to a real kube-apiserver. */
+import assert from 'node:assert/strict';
+import { Agent, request } from 'undici';
+import { type Fleet, startFleet } from '../../testbed/fleet.ts';
+import type { MemberSpec } from '../../testbed/member.ts';
+import { createApi } from '../apiserver/api.ts';
+import { createHandler } from '../apiserver/handler.ts';
+import { inProcessTransport } from '../apiserver/in-process.ts';
+import type { ApiHandler } from '../apiserver/types.ts';
+import { WallClock } from '../base/clock.ts';
+import { silentLogger } from '../base/log.ts';
+import { SystemRandom } from '../base/random.ts';
+import type { KubeObject } from '../kube/object.ts';
+import { loadSnapshot } from '../sandbox/snapshot.ts';
+import { MemoryStore } from '../store/memory.ts';
+import { type Federation, type FederationOptions, startFederation } from './federation.ts';
+
+export interface Sent {
+  readonly method?: string;
+  readonly path: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Got {
+  readonly status: number;
+  readonly body: KubeObject;
+}
+
+/** What is held against the real one. */
+export interface Own {
+  readonly handler: ApiHandler;
+  stop(): Promise<void>;
+}
+
+type Send = (sent: Sent) => Promise<Got>;
+
+/** A request, or one made of what the same side answered before. */
+export type Step = Sent | ((before: readonly Got[]) => Sent);
+
+const admin = { name: 'admin', groups: ['system:masters', 'system:authenticated'], extra: {} };
+
+function headersOf({ method = 'GET', headers, body }: Sent): Record<string, string> {
+  const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+  return { ...(body !== undefined && { 'content-type': type }), ...headers };
+}
+
+function bytesOf(body: unknown): Buffer | undefined {
+  if (body === undefined) return undefined;
+  return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+/** JSON, or the text in a field. */
+function parsed(text: string): KubeObject {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { text } as unknown as KubeObject;
+  }
+}
+
+export class OwnAndReal {
+  readonly fleet: Fleet;
+  readonly ours: Send;
+  readonly real: Send;
+  readonly differences: object[] = [];
+  readonly #agent: Agent;
+
+  readonly #own: Own;
+
+  private constructor(own: Own, fleet: Fleet) {
+    this.#own = own;
+    this.fleet = fleet;
+    const transport = inProcessTransport(own.handler, admin);
+    this.ours = async (sent) => {
+      const { method = 'GET', path } = sent;
+      const body = bytesOf(sent.body);
+      const answer = await transport.request({
+        method,
+        path,
+        headers: headersOf(sent),
+        ...(body !== undefined && { body }),
+      });
+      return { status: answer.status, body: parsed((await answer.bytes()).toString('utf8')) };
+    };
+    const member = fleet.members[0]!;
+    this.#agent = new Agent({ connect: { ca: member.ca }, allowH2: false });
+    this.real = async (sent) => {
+      const { method = 'GET', path } = sent;
+      const body = bytesOf(sent.body);
+      const response = await request(`${member.directServer}${path}`, {
+        dispatcher: this.#agent,
+        method: method as 'GET',
+        headers: { authorization: `Bearer ${member.adminToken}`, ...headersOf(sent) },
+        ...(body !== undefined && { body }),
+      });
+      return { status: response.statusCode, body: parsed(await response.body.text()) };
+    };
+  }
+
+  static async start(own: Own, spec: Partial<MemberSpec> = { full: false }): Promise<OwnAndReal> {
+    return new OwnAndReal(own, await startFleet({ members: [{ name: 'real', ...spec }] }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#own.stop();
+    await this.#agent.destroy();
+    await this.fleet[Symbol.asyncDispose]();
+  }
+
+  /** Sends the steps to each, one after the other, and notes where the answers differ. */
+  async same(what: string, ...steps: readonly Step[]): Promise<void> {
+    const [theirs, ours] = await Promise.all([run(this.real, steps), run(this.ours, steps)]);
+    for (const [i, step] of steps.entries()) {
+      const [expected, actual] = [plain(theirs[i]), plain(ours[i])];
+      if (JSON.stringify(expected) === JSON.stringify(actual)) continue;
+      const sent = typeof step === 'function' ? '' : `${step.method ?? 'GET'} ${step.path}`;
+      this.differences.push({ what, step: i, sent, expected, actual });
+    }
+  }
+
+  /** @throws AssertionError with all differences so far */
+  settle(): void {
+    const lines = this.differences.map((each) => JSON.stringify(each));
+    if (lines.length > 0) assert.fail(lines.join('\n'));
+  }
+}
+
+/** An API with all types of a real Kubernetes, and nobody who works on its objects. */
+export async function ownApi(): Promise<Own> {
+  const [clock, random, log] = [new WallClock(), new SystemRandom(), silentLogger];
+  const store = new MemoryStore({ clock, random });
+  const parts = { store, clock, random, logger: log, kinds: [], processes: () => true };
+  const api = await createApi(parts);
+  await api.catalog.setMember('recorded', loadSnapshot());
+  const handler = createHandler({
+    types: api.typeSource,
+    nonResources: api.nonResources,
+    authenticate: async () => undefined,
+    authorizer: { authorize: () => ({ allowed: true, reason: '' }) },
+    clock,
+    random,
+    log,
+  });
+  return { handler, stop: async () => api.close() };
+}
+
+/**
+ * A whole federation with all types of a real Kubernetes, and no member that could check anything
+ * for it.
+ */
+export async function ownFederation(options: Partial<FederationOptions> = {}): Promise<Federation> {
+  const [clock, random, log] = [new WallClock(), new SystemRandom(), silentLogger];
+  const federation = await startFederation({
+    store: new MemoryStore({ clock, random }),
+    clock,
+    random,
+    log,
+    openTransport: () => {
+      throw new Error('there are no members');
+    },
+    tokens: [],
+    audiences: ['https://kubernetes.default.svc'],
+    instance: 'test',
+    term: 1,
+    salt: 'salt',
+    failoverAfterMs: 300_000,
+    preflight: false,
+    ...options,
+  });
+  await federation.catalog.setMember('recorded', loadSnapshot());
+  return federation;
+}
+
+async function run(send: Send, steps: readonly Step[]): Promise<Got[]> {
+  const got: Got[] = [];
+  for (const step of steps) got.push(await send(typeof step === 'function' ? step(got) : step));
+  return got;
+}
+
+const volatile: ReadonlySet<string> = new Set([
+  ...['uid', 'resourceVersion', 'creationTimestamp', 'deletionTimestamp', 'managedFields'],
+  ...['lastTransitionTime', 'selfLink', 'remainingItemCount'],
+]);
+
+/** Without what differs between any two servers; fields in one order. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'string')
+    return value
+      .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UID')
+      .replace(/in record \(\d+\)/, 'in record (RV)')
+      .replace(/Code: 4, Key: \S+, ResourceVersion: 0, /, '');
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(plain);
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !volatile.has(key))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, each]) => [key, plain(each)]),
+  );
+}
