@@ -19,6 +19,7 @@ export type CopyState =
   | 'Drifted'
   | 'Removing'
   | 'Orphaned'
+  | 'Kept'
   | 'NotChosen';
 
 export interface DriftEntry {

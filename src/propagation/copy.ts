@@ -19,6 +19,8 @@ export class Copy {
   readonly goneFrom = new Set<string>();
   drift: DriftEntry[] = [];
   altered: string[] = [];
+  /** What in it is not ours, for which it was left standing, unmarked, when it should go. */
+  keptFor: string | undefined;
   /** A namespace that was there before us: used, never marked, never deleted. */
   used = false;
   /** Corrections in a row, and when the last was made (monotonic ms): the fourth waits. */

@@ -143,7 +143,10 @@ function sayOf(
   const wanted = wantedIn(unit.decision?.decision, name) !== undefined;
   const live = copy?.live;
   const uid = copy?.mark?.uid;
-  if (!wanted) return unwanted(unit, { live: live !== undefined, uid, chosen, name });
+  if (!wanted) {
+    const { keptFor } = copy ?? {};
+    return unwanted(unit, { live: live !== undefined, keptFor, uid, chosen, name });
+  }
   if (member === undefined || !member.health.reachable) {
     return {
       state: 'Unreachable',
@@ -175,9 +178,19 @@ function sayOf(
 
 function unwanted(
   unit: Unit,
-  seen: { live: boolean; uid: string | undefined; chosen: ClusterReason | undefined; name: string },
+  seen: {
+    live: boolean;
+    keptFor: string | undefined;
+    uid: string | undefined;
+    chosen: ClusterReason | undefined;
+    name: string;
+  },
 ): Says {
-  const { live, uid, chosen, name } = seen;
+  const { live, keptFor, uid, chosen, name } = seen;
+  if (!live && keptFor !== undefined) {
+    const message = `it stays, without our mark, for what is in it: ${keptFor}`;
+    return { state: 'Kept', reason: 'HoldsStrangers', message };
+  }
   if (!live) {
     return {
       state: 'NotChosen',

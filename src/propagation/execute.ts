@@ -190,6 +190,7 @@ export class Executor {
     copy: Copy,
     rendering: Rendering,
   ): Promise<ReconcileResult | 'again' | undefined> {
+    copy.keptFor = undefined;
     try {
       const target = pathOf({ ...unit.type, ...namespaceOf(unit) });
       const answer = await this.#member.client.create(target, rendering.object, {
@@ -304,7 +305,10 @@ export class Executor {
       cluster: this.cluster,
       strangers,
     });
-    return this.#unmark(unit, copy);
+    const next = await this.#unmark(unit, copy);
+    if (next === undefined) copy.keptFor = strangers;
+    this.#options.onCopyChange(unit, 'copy');
+    return next;
   }
 
   async #unmark(unit: Unit, copy: Copy): Promise<'again' | undefined> {

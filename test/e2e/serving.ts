@@ -62,8 +62,11 @@ export class ServedFederation {
     return this.#process?.tail(lines) ?? '';
   }
 
-  /** Starts it (again) on the same data and address; resolves when it says that it is ready. */
-  async start(): Promise<void> {
+  /**
+   * Starts it (again) on the same data and address; resolves when it says that it is ready. `env`
+   * is added to its environment, for this time.
+   */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     await mkdir(this.folder, { recursive: true });
     const listen = `127.0.0.1:${this.#port}`;
     const running = startProcess({
@@ -71,6 +74,7 @@ export class ServedFederation {
       file: process.execPath,
       args: [...node, 'serve', '--data', this.dataDir, '--listen', listen, ...this.#args],
       directory: this.folder,
+      env,
       logFile: join(this.folder, `serve-${++this.#starts}.log`),
     });
     this.#process = running;
@@ -105,9 +109,16 @@ export class ServedFederation {
   }
 
   /** One `ubernetes` command against this federation. */
-  async command(...words: string[]): Promise<CommandResult> {
-    const child = spawn(process.execPath, [...node, ...words], {
-      env: { ...process.env, KUBECONFIG: this.kubeconfig },
+  command(...words: string[]): Promise<CommandResult> {
+    return this.commandWith({ words });
+  }
+
+  async commandWith(run: {
+    words: readonly string[];
+    env?: Readonly<Record<string, string>>;
+  }): Promise<CommandResult> {
+    const child = spawn(process.execPath, [...node, ...run.words], {
+      env: { ...process.env, KUBECONFIG: this.kubeconfig, ...run.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let output = '';
