@@ -7,6 +7,7 @@ import { type JsonObject, type KubeObject, objectAt, valueAt } from '../../kube/
 import { groupResource } from '../../kube/resource.ts';
 import type { StatusCause } from '../../kube/status.ts';
 import { invalidValue } from '../../kube/validate-meta.ts';
+import { immutabilityOf } from './immutable.ts';
 
 export interface TypeRules {
   /**
@@ -26,8 +27,19 @@ const rules: Readonly<Record<string, TypeRules>> = {
   namespaces: { prepare: prepareNamespace, validate: validateNamespace },
 };
 
+const withImmutable = new Map<string, TypeRules>();
+
 export function rulesOf(type: { readonly group: string; readonly resource: string }): TypeRules {
-  return rules[groupResource(type)] ?? none;
+  const name = groupResource(type);
+  let found = withImmutable.get(name);
+  if (found === undefined) {
+    const check = immutabilityOf(name);
+    const validate: TypeRules['validate'] = (object, old) =>
+      old === undefined ? [] : check!(object, old);
+    found = rules[name] ?? (check === undefined ? none : { validate });
+    withImmutable.set(name, found);
+  }
+  return found;
 }
 
 function immutableCauses(
