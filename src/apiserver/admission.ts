@@ -19,13 +19,18 @@ export interface AdmissionRequest {
   /** `name` is the final one, also after generateName. */
   readonly ref: ObjectRef;
   /**
-   * As it would be stored, without resourceVersion and managedFields; on DELETE the stored object.
-   * Never change it.
+   * As it would be stored, without resourceVersion; on DELETE the stored object. Never change it.
    */
   readonly object: KubeObject;
   /** The stored object; undefined on CREATE. Never change it. */
   readonly old: KubeObject | undefined;
-  readonly options: Pick<WriteOptions, 'dryRun' | 'fieldManager'>;
+  readonly options: Pick<WriteOptions, 'dryRun' | 'fieldManager'> & Partial<WriteOptions>;
+  /** The name was made from generateName. */
+  readonly nameGenerated?: boolean;
+  /** On DELETE only. */
+  readonly deletion?: DeleteOptions;
+  /** Calls back when the write has ended, in whatever way. */
+  onSettled?(settle: () => void): void;
 }
 
 /**
@@ -55,6 +60,12 @@ export interface Companion {
 
 /** Synchronous and pure: called for each attempt to commit a removal. */
 export type Companions = (removal: Removal) => readonly Companion[];
+
+/** Admission in two phases: what may change the object comes before its validation. */
+export interface Admission {
+  readonly mutate: Admit;
+  readonly validate: Admit;
+}
 
 /** Runs the functions one after the other, each on what the one before gave. */
 export function admitAll(functions: readonly Admit[]): Admit {

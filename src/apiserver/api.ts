@@ -9,6 +9,7 @@ import type { Random } from '../base/random.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import { isApiError } from '../kube/status.ts';
 import type { Store } from '../store/store.ts';
+import { AdmissionChain, type AdmissionChainOptions } from './admission/chain.ts';
 import { type Admit, admitAll, type Companions } from './admission.ts';
 import type { Backend, RequestContext } from './backend.ts';
 import { readBaseTypes } from './catalog/recorded.ts';
@@ -27,8 +28,10 @@ export interface ApiOptions {
   readonly logger: Logger;
   /** Of our own; hidden ones are served but in no document. */
   readonly kinds: readonly Kind[];
-  /** After schema and kind.validate, in this order. */
+  /** After schema, kind.validate and `admission`, in this order. */
   readonly admit?: readonly Admit[];
+  /** Webhooks, policies and quotas; absent: what is configured of them is stored only. */
+  readonly admission?: AdmissionChainOptions;
   readonly companions?: Companions;
   /** Absent: serviceaccounts/token is refused. */
   readonly tokenSigner?: TokenSigner;
@@ -61,12 +64,22 @@ export const systemNamespaces = [
 export async function createApi(options: ApiOptions): Promise<Api> {
   const { backendFor, gitVersion } = options;
   const catalog = await Catalog.open(options);
+  let chain: AdmissionChain | undefined;
+  const { admission } = options;
   const registry = new Registry({
     ...options,
     types: catalog,
     admit: admitAll(options.admit ?? []),
+    admission:
+      admission === undefined
+        ? undefined
+        : (collections) => {
+            chain = new AdmissionChain({ ...options, ...admission, types: catalog, collections });
+            return chain;
+          },
     companions: options.companions ?? (() => []),
   });
+  await chain?.load();
   await createNamespaces(catalog, registry);
   const typeSource: TypeSource = {
     lookup: (group, version, resource) => catalog.lookup(group, version, resource),
@@ -82,7 +95,10 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       new OpenApi(catalog),
       new Version(gitVersion ?? `${readBaseTypes().version}+ubernetes.0.1.0`),
     ],
-    close: () => registry.close(),
+    close() {
+      registry.close();
+      chain?.close();
+    },
   };
 }
 

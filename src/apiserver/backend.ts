@@ -24,6 +24,8 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** Adds a `Warning: 299` header to the response. */
   warn(text: string): void;
+  /** Adds an annotation to the request's audit event, if there is one. */
+  annotate?(key: string, value: string): void;
 }
 
 /** Names one object, or one subresource of it. `namespace` is '' for cluster-scoped types. */

@@ -124,6 +124,21 @@ export class Catalog implements TypeBook {
     return types;
   }
 
+  /** The same resource in every version that is served, the preferred one first. */
+  versionsOf({ group, resource }: ResourceType): readonly ResourceType[] {
+    const found = this.#served.groups.find(({ name }) => name === group);
+    return (found?.versions ?? []).flatMap(({ version, resources }) =>
+      resources.has(resource) ? (this.lookup(group, version, resource) ?? []) : [],
+    );
+  }
+
+  /** The resource of a kind. */
+  typeOfKind(apiVersion: string, kind: string): ResourceType | undefined {
+    for (const { type } of this.#served.types.values())
+      if (type.kind === kind && apiVersionOf(type) === apiVersion) return type;
+    return undefined;
+  }
+
   schemaOf(type: ResourceType): TypeSchema {
     return this.factsOf(type).schema;
   }

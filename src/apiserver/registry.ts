@@ -6,7 +6,7 @@ import type { KubeObject } from '../kube/object.ts';
 import { apiVersionOf, type ResourceType } from '../kube/resource.ts';
 import { ApiError, notFound } from '../kube/status.ts';
 import type { Store } from '../store/store.ts';
-import type { Admit, Companions } from './admission.ts';
+import { type Admission, type Admit, admitAll, type Companions } from './admission.ts';
 import type {
   Backend,
   DeleteOptions,
@@ -46,6 +46,8 @@ export interface RegistryOptions {
   readonly types: TypeBook;
   /** After metadata, schema and the kind's own rules. */
   readonly admit: Admit;
+  /** Before `admit`, over the registry's own memory. */
+  readonly admission?: ((collections: Collections) => Admission) | undefined;
   readonly companions: Companions;
   readonly tokenSigner?: TokenSigner | undefined;
   /** Whether someone takes this finalizer away from objects of the type; absent: nobody does. */
@@ -66,7 +68,8 @@ export class Registry implements Backend {
     const collections = new Collections(store, clock);
     const commits = new Commits(store, collections);
     const gate = new NamespaceGate(collections);
-    const base = { ...options, collections, commits, gate };
+    const admission = options.admission?.(collections);
+    const base = { ...options, ...phases(options.admit, admission), collections, commits, gate };
     this.#collections = collections;
     this.#lists = new Lists(store, collections);
     this.#watches = new Watches({ ...options, collections });
@@ -214,6 +217,15 @@ export class Registry implements Backend {
     const item = await requestToken(account, request, { signer, random, now: clock.now() });
     return { item, created: true };
   }
+}
+
+/** What comes before validation and what after it. */
+function phases(admit: Admit, admission: Admission | undefined): { mutate?: Admit; admit: Admit } {
+  if (admission === undefined) return { admit };
+  return {
+    mutate: (context, request) => admission.mutate(context, request),
+    admit: admitAll([(context, request) => admission.validate(context, request), admit]),
+  };
 }
 
 const writable: ReadonlySet<string> = new Set(['', 'status', 'finalize', 'approval']);

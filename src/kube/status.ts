@@ -106,6 +106,7 @@ export class ApiError extends Error {
   /** An error from a Status that another server answered. */
   static fromStatus(status: Status): ApiError {
     const error = new ApiError('InternalError', status.message ?? 'unknown error');
+    if (status.reason === undefined) delete error.status.reason;
     Object.assign(error.status, status);
     return error;
   }

@@ -2,6 +2,7 @@
 import { clusterKind, clusterType } from '../api/cluster.ts';
 import { clusterDistributionKind, distributionKind, ownGroup } from '../api/distribution.ts';
 import { decisionKind, tombstoneKind } from '../api/records.ts';
+import type { AdmissionChainOptions } from '../apiserver/admission/chain.ts';
 import type { Admit } from '../apiserver/admission.ts';
 import { createApi } from '../apiserver/api.ts';
 import type { TokenVerifier } from '../apiserver/auth/authenticate.ts';
@@ -63,6 +64,8 @@ export interface FederationOptions {
   readonly telemetry?: Telemetry;
   /** Told of requests beside the metrics. */
   readonly observers?: readonly Observer[];
+  /** Webhooks, policies and quotas of the federation; absent: they are stored only. */
+  readonly admission?: AdmissionChainOptions;
 }
 
 export interface Federation {
@@ -162,6 +165,7 @@ async function serveApi(
     kinds: [clusterKind, distributionKind, clusterDistributionKind, decisionKind, tombstoneKind],
     admit: [rbacAdmission(access.authorizer), placementAdmission, preflightAdmission(parts)],
     processes: () => true,
+    ...(options.admission === undefined ? {} : { admission: options.admission }),
     companions: tombstonesOf({ clock, units: () => parts.propagation?.units }),
     ...(options.serviceAccounts === undefined ? {} : { tokenSigner: options.serviceAccounts }),
     backendFor: (type, registry) => backendFor(type, registry, { parts, access }),

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { OpenWebhook } from '../apiserver/admission/webhook-calls.ts';
 import { loadPki, type ServerPki } from '../apiserver/auth/pki-files.ts';
 import { TokenFile } from '../apiserver/auth/token-file.ts';
 import { RequestLog } from '../apiserver/request-log.ts';
@@ -11,6 +12,7 @@ import { messageOf, UserError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { type Random, uuid } from '../base/random.ts';
 import { writeKubeconfig } from '../client/kubeconfig.ts';
+import { TlsTransport } from '../client/tls-transport.ts';
 import { type OpenTransport, tlsTransports } from '../members/connection.ts';
 import { Compaction } from '../store/compaction.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
@@ -70,6 +72,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
       preflight: options.preflight,
       telemetry,
       observers: options.logLevel === 'debug' ? [new RequestLog(log, clock)] : [],
+      admission: { openWebhook: openWebhook(clock) },
     });
     const shutdown = shutdownOf(federation);
     await accounts.start(federation.client);
@@ -119,6 +122,19 @@ function shutdownOf({ health }: Federation): { begin(): void } {
       going = true;
     },
   };
+}
+
+/** Fewer sockets than to a member: each webhook is asked for single writes only. */
+const webhookSockets = 32;
+
+function openWebhook(clock: Clock): OpenWebhook {
+  return (server, authorities) =>
+    new TlsTransport({
+      server,
+      clock,
+      connections: webhookSockets,
+      ...(authorities === undefined ? {} : { ca: authorities }),
+    });
 }
 
 async function listen(

@@ -12,15 +12,26 @@ import type { RequestContext } from '../backend.ts';
 import type { TypeFacts } from './type-facts.ts';
 import { rulesOf } from './type-rules.ts';
 
+export interface AcceptParts {
+  readonly facts: TypeFacts;
+  /** Comes before validation. */
+  readonly mutate: Admit | undefined;
+  /** Makes what mutation gave an object of its kind again. */
+  readonly prepare: (object: KubeObject) => KubeObject;
+  readonly admit: Admit;
+}
+
 /** The object to store. @throws ApiError 422, and whatever admission refuses with */
 export async function accept(
   context: RequestContext,
   request: AdmissionRequest,
-  { facts, admit }: { facts: TypeFacts; admit: Admit },
+  { facts, mutate, prepare, admit }: AcceptParts,
 ): Promise<KubeObject> {
-  validate(request, facts);
-  const object = await admit(context, request);
-  if (object !== request.object) validate({ ...request, object }, facts);
+  const mutated = mutate === undefined ? request.object : await mutate(context, request);
+  const prepared = mutated === request.object ? mutated : prepare(mutated);
+  validate({ ...request, object: prepared }, facts);
+  const object = await admit(context, { ...request, object: prepared });
+  if (object !== prepared) validate({ ...request, object }, facts);
   return object;
 }
 

@@ -56,6 +56,15 @@ export class Collection {
     return namespace === '' ? this.#items.size : (this.#perNamespace.get(namespace) ?? 0);
   }
 
+  /** Visits everything in one namespace ('' = everything) in order. */
+  visit(namespace: string, visit: (key: string, item: StoredItem) => void): void {
+    const prefix = namespace === '' ? '' : `${namespace}/`;
+    this.#items.scan(prefix, prefixEnd(prefix), (key, item) => {
+      visit(key, item);
+      return true;
+    });
+  }
+
   /** Takes a change in; `item` is its new state (undefined: removed). */
   apply(change: Pick<Change, 'key' | 'revision'>, item: StoredItem | undefined): CommittedChange {
     const key = change.key.slice(this.prefix.length);

@@ -8,7 +8,7 @@ import type { KubeObject } from '../../kube/object.ts';
 import { apiVersionOf, groupResource, type ResourceType } from '../../kube/resource.ts';
 import { type ApiError, conflict, notFound } from '../../kube/status.ts';
 import { type Operation, PreconditionError } from '../../store/store.ts';
-import type { Admit, Companion, Companions, Removal } from '../admission.ts';
+import type { AdmissionRequest, Admit, Companion, Companions, Removal } from '../admission.ts';
 import type { DeleteOptions, ObjectRef, RequestContext } from '../backend.ts';
 import { type Collections, keyBelow, type LiveCollection, prefixOf } from './collections.ts';
 import { type Commits, modified } from './commit.ts';
@@ -25,6 +25,7 @@ export interface RemovalsOptions {
   readonly collections: Collections;
   readonly commits: Commits;
   readonly gate: NamespaceGate;
+  readonly mutate?: Admit | undefined;
   readonly admit: Admit;
   readonly companions: Companions;
   /** Whether someone takes this finalizer away from objects of the type; else it is not set. */
@@ -65,17 +66,20 @@ export class Removals {
     { ref, options, live, current }: Deletion,
   ): Promise<Removed> {
     const { type } = ref;
-    const { admit, commits } = this.#options;
+    const { mutate, admit, commits } = this.#options;
     const served = servedAs(current, apiVersionOf(type));
     const old = served.object();
-    await admit(context, {
+    const admission: AdmissionRequest = {
       operation: 'DELETE',
       type,
       ref,
       object: old,
       old,
       options: { dryRun: options.dryRun, fieldManager: '' },
-    });
+      deletion: options,
+    };
+    await mutate?.(context, admission);
+    await admit(context, admission);
     const marked = this.#marked(current.object(), type, options);
     if (isRemovable(marked)) {
       if (!options.dryRun) {

@@ -1,12 +1,14 @@
 /**
  * What single built-in kinds do beyond their schema, as far as the federation itself depends on it.
  */
+
 import { deepEqual } from '../../kube/json.ts';
 import { labelKeyProblems } from '../../kube/label-syntax.ts';
 import { type JsonObject, type KubeObject, objectAt, valueAt } from '../../kube/object.ts';
 import { groupResource } from '../../kube/resource.ts';
 import type { StatusCause } from '../../kube/status.ts';
 import { invalidValue } from '../../kube/validate-meta.ts';
+import { checkWebhooks } from '../admission/webhook-check.ts';
 import { immutabilityOf } from './immutable.ts';
 
 export interface TypeRules {
@@ -25,6 +27,8 @@ const rules: Readonly<Record<string, TypeRules>> = {
   configmaps: { validate: (object, old) => immutableCauses(object, old, ['data', 'binaryData']) },
   secrets: { prepare: prepareSecret, validate: validateSecret },
   namespaces: { prepare: prepareNamespace, validate: validateNamespace },
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
+  'validatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
 };
 
 const withImmutable = new Map<string, TypeRules>();
@@ -141,6 +145,12 @@ function validateNamespace(object: KubeObject, old: KubeObject | undefined): Sta
       ),
     );
   return causes;
+}
+
+/** An update that leaves the webhooks as they are is not stopped by what was allowed once. */
+function validateWebhooks(object: KubeObject, old: KubeObject | undefined): StatusCause[] {
+  if (old !== undefined && deepEqual(object['webhooks'], old['webhooks'])) return [];
+  return checkWebhooks(object, () => '');
 }
 
 const withoutGeneration: ReadonlySet<string> = new Set([

@@ -36,6 +36,7 @@ import {
   withTypeMeta,
 } from './prepare.ts';
 import { isRemovable, type Removals } from './removals.ts';
+import { Settling } from './settling.ts';
 import { hasSubresource, type TypeBook, type TypeFacts } from './type-facts.ts';
 import { rulesOf } from './type-rules.ts';
 import { servedAs } from './versions.ts';
@@ -53,6 +54,8 @@ export interface WritesOptions {
   readonly commits: Commits;
   readonly gate: NamespaceGate;
   readonly removals: Removals;
+  /** Before validation. */
+  readonly mutate?: Admit | undefined;
   readonly admit: Admit;
 }
 
@@ -66,6 +69,7 @@ export interface Candidate {
   readonly patch?: Buffer;
   /** metadata.managedFields is right already (server-side apply). */
   readonly managed?: boolean;
+  readonly nameGenerated?: boolean;
 }
 
 export interface Modification {
@@ -156,7 +160,12 @@ export class Writes {
         generated === undefined ? object.metadata : { ...object.metadata, name: generated };
       const named = { ...object, metadata };
       try {
-        return await this.#createNamed(write, { ...candidate, object: named }, checkNamespace);
+        const nameGenerated = generated !== undefined;
+        return await this.#createNamed(
+          write,
+          { ...candidate, object: named, nameGenerated },
+          checkNamespace,
+        );
       } catch (error) {
         const taken = generated !== undefined && isApiError(error, 'AlreadyExists');
         if (!taken || tries >= generatedNamesMax) throw error;
@@ -171,7 +180,7 @@ export class Writes {
   ): Promise<WriteResult> {
     const { context, options, facts, live } = write;
     const { type, namespace } = write.ref;
-    const { clock, random, admit, commits } = this.#options;
+    const { clock, random, mutate, admit, commits } = this.#options;
     const ref = { type, namespace, name: candidate.object.metadata.name ?? '' };
     const key = keyBelow(ref);
     const taken = live.items.get(key);
@@ -180,11 +189,13 @@ export class Writes {
     const metadata = newMeta(candidate.object.metadata, { type, random, now });
     let object: KubeObject = { ...candidate.object, metadata };
     const hasStatus = hasSubresource(type, 'status');
-    if (hasStatus) delete object['status'];
-    object = rulesOf(type).prepare?.(object, undefined, '') ?? object;
-    object = applyDefaults(facts.schema, object);
-    const admission = { operation: 'CREATE', type, ref, object, old: undefined, options } as const;
-    object = await accept(context, admission, { facts, admit });
+    const prepare = (sent: KubeObject): KubeObject => {
+      const { status: _status, ...rest } = sent;
+      const bare = hasStatus ? (rest as KubeObject) : sent;
+      return applyDefaults(facts.schema, rulesOf(type).prepare?.(bare, undefined, '') ?? bare);
+    };
+    object = prepare(object);
+    // Before admission, as in kube-apiserver: what admission changes belongs to nobody.
     if (candidate.managed !== true)
       object = withManagedFields(object, {
         schema: facts.schema,
@@ -194,15 +205,27 @@ export class Writes {
         now,
         resetFields: resetFieldsOf('', hasStatus),
       });
-    if (options.dryRun) return { item: itemOfObject(object, ''), created: true };
-    checkNamespace();
+    const settling = new Settling();
+    const { nameGenerated = false } = candidate;
     try {
+      object = await accept(
+        context,
+        {
+          ...{ operation: 'CREATE', type, ref, object, old: undefined, options, nameGenerated },
+          onSettled: settling.add,
+        },
+        { facts, mutate, prepare, admit },
+      );
+      if (options.dryRun) return { item: itemOfObject(object, ''), created: true };
+      checkNamespace();
       const put = commits.put(live.items.prefix + key, storedAs(object, facts), 0);
       const item = await commits.write(live, put);
       return { item: servedAs(item, apiVersionOf(type)), created: true };
     } catch (error) {
       if (error instanceof PreconditionError) throw alreadyExists(type, ref.name);
       throw error;
+    } finally {
+      settling.settle();
     }
   }
 
@@ -210,13 +233,25 @@ export class Writes {
     write: Write,
     { current, old, candidate }: { current: StoredItem; old: KubeObject; candidate: Candidate },
   ): Promise<WriteResult> {
-    const { context, ref, options, facts, live } = write;
-    const { type } = ref;
+    const { ref, facts } = write;
     checkPreconditions(candidate.object.metadata ?? {}, current, {
       ref,
       native: facts.schema.native,
     });
-    const object = await this.#updated(write, { old, candidate });
+    const settling = new Settling();
+    try {
+      const object = await this.#updated(write, { old, candidate }, settling);
+      return await this.#commitUpdate(write, { current, old, object });
+    } finally {
+      settling.settle();
+    }
+  }
+
+  async #commitUpdate(
+    { context, ref, options, facts, live }: Write,
+    { current, old, object }: { current: StoredItem; old: KubeObject; object: KubeObject },
+  ): Promise<WriteResult> {
+    const { type } = ref;
     const unchanged = { item: servedAs(current, apiVersionOf(type)), created: false };
     const { resourceVersion: _version, ...oldMeta } = old.metadata;
     if (deepEqual(object, { ...old, metadata: oldMeta })) return unchanged;
@@ -239,6 +274,7 @@ export class Writes {
   async #updated(
     { context, ref, options, facts }: Write,
     { old, candidate }: { old: KubeObject; candidate: Candidate },
+    settling: Settling,
   ): Promise<KubeObject> {
     const { type, subresource = '' } = ref;
     const { schema } = facts;
@@ -251,29 +287,36 @@ export class Writes {
       warn: (text) => context.warn(text),
       ...refusalOf(candidate),
     });
+    const prepare = (sent: KubeObject): KubeObject => {
+      let object = splitBySubresource(sent, old, { type, subresource, native: schema.native });
+      const { resourceVersion: _version, ...meta } = object.metadata;
+      object = { ...object, metadata: meta };
+      object = rulesOf(type).prepare?.(object, old, subresource) ?? object;
+      object = applyDefaults(schema, object);
+      return subresource === 'status' ? object : withGeneration(object, old, type);
+    };
     const metadata = updatedMeta(withRef(decoded.metadata, ref), old.metadata);
-    let object: KubeObject = { ...decoded, metadata };
-    object = splitBySubresource(object, old, { type, subresource, native: schema.native });
-    const { resourceVersion: _version, ...meta } = object.metadata;
-    object = { ...object, metadata: meta };
-    object = rulesOf(type).prepare?.(object, old, subresource) ?? object;
-    object = applyDefaults(schema, object);
-    const counted = (one: KubeObject): KubeObject =>
-      subresource === 'status' ? one : withGeneration(one, old, type);
-    object = counted(object);
-    const admission = { operation: 'UPDATE', type, ref, object, old, options } as const;
-    object = await accept(context, admission, { facts, admit: this.#options.admit });
-    object = counted(object);
-    if (candidate.managed === true) return object;
-    return withManagedFields(object, {
-      schema,
-      live: old,
-      object,
-      manager: options.fieldManager,
-      now: this.#options.clock.now(),
-      resetFields: resetFieldsOf(subresource, hasSubresource(type, 'status')),
-      ...(subresource === '' ? {} : { subresource }),
-    });
+    let object = prepare({ ...decoded, metadata });
+    if (candidate.managed !== true)
+      object = withManagedFields(object, {
+        schema,
+        live: old,
+        object,
+        manager: options.fieldManager,
+        now: this.#options.clock.now(),
+        resetFields: resetFieldsOf(subresource, hasSubresource(type, 'status')),
+        ...(subresource === '' ? {} : { subresource }),
+      });
+    const { mutate, admit } = this.#options;
+    const accepted = await accept(
+      context,
+      { operation: 'UPDATE', type, ref, object, old, options, onSettled: settling.add },
+      { facts, mutate, prepare, admit },
+    );
+    // An admission function that changed the spec after all of this makes it a new generation, too.
+    return accepted === object || subresource === 'status'
+      ? accepted
+      : withGeneration(accepted, old, type);
   }
 }
 
