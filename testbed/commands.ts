@@ -12,6 +12,7 @@ export interface Place {
   readonly port: number;
   readonly older: boolean;
   readonly full: boolean;
+  readonly apiserverFlags: readonly string[];
   readonly certificates: MemberCertificates;
   readonly tokenFile: string;
   /** Kubeconfigs by user, for the member's own components; they avoid the wire. */
@@ -53,6 +54,7 @@ export function apiserverCommand(place: Place): Command {
     '--shutdown-delay-duration=0s',
     // Nobody makes the service accounts that this plugin demands of every pod.
     ...(place.full ? [] : ['--disable-admission-plugins=ServiceAccount']),
+    ...place.apiserverFlags,
   ]);
 }
 

@@ -38,6 +38,8 @@ export interface MemberSpec {
   readonly nodes?: number;
   /** Room on each node; default 20. */
   readonly podsPerNode?: number;
+  /** Further flags of its API server. */
+  readonly apiserverFlags?: readonly string[];
 }
 
 /** A member that was started at least once. */
@@ -233,6 +235,7 @@ function complete(spec: MemberSpec): Required<MemberSpec> {
     older: spec.older ?? false,
     nodes: spec.nodes ?? 3,
     podsPerNode: spec.podsPerNode ?? 20,
+    apiserverFlags: spec.apiserverFlags ?? [],
   };
 }
 
@@ -260,6 +263,7 @@ async function setUp(spec: Required<MemberSpec>, folder: string, etcdUrl: string
     port,
     older: spec.older,
     full: spec.full,
+    apiserverFlags: spec.apiserverFlags,
     certificates,
     tokenFile: join(folder, 'tokens.csv'),
     componentKubeconfig: componentFile,

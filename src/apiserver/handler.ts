@@ -63,18 +63,28 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     tables: new Tables(types),
     frames: new FrameCache(),
   };
-  const { observers = [] } = options;
   return async (request) => {
     const warnings = new Warnings();
     const trace = newTrace(request, auditIdOf(request, random), clock);
-    for (const observer of observers) observer.begin?.(trace);
+    tell(options, (observer) => observer.begin?.(trace));
     const answer = await serve(options, { parts, trace, warnings }).catch((error: unknown) =>
       respondFailure(error, options, trace),
     );
     const response = withHeaders(answer, trace.auditId, warnings);
-    for (const observer of observers) observer.answered(trace, response);
+    tell(options, (observer) => observer.answered(trace, response));
     return response;
   };
+}
+
+/** Whatever goes wrong in an observer, the request is answered. */
+function tell({ observers = [], log }: HandlerOptions, what: (observer: Observer) => void): void {
+  for (const observer of observers) {
+    try {
+      what(observer);
+    } catch (error) {
+      log.error('an observer of requests failed', { stack: stackOf(error) });
+    }
+  }
 }
 
 function newTrace(request: ApiRequest, auditId: string, clock: Clock): Trace {
@@ -122,7 +132,7 @@ async function serve(options: HandlerOptions, serving: Serving): Promise<ApiResp
   const known = trace.request.user ?? (await options.authenticate(trace.request, info));
   if (known === undefined) throw new ApiError('Unauthorized', 'Unauthorized');
   trace.login = known;
-  for (const observer of options.observers ?? []) observer.identified?.(trace);
+  tell(options, (observer) => observer.identified?.(trace));
   const user = impersonate(trace.request.headers, known, options.authorizer);
   trace.user = user;
   const release = await seatFor(options, trace, { user, info });

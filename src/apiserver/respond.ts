@@ -225,8 +225,10 @@ export function respondStatus(status: Omit<Status, 'code'>, form: Negotiated): A
   return { status: 200, headers, body: Buffer.from(text) };
 }
 
-/** Empty names and groups are left out of details, as kube-apiserver leaves them out. */
-export function wireStatus<T extends Omit<Status, 'code'>>(status: T): T {
+/** Empty reasons, names and groups are left out, as kube-apiserver leaves them out. */
+export function wireStatus<T extends Omit<Status, 'code'>>(given: T): T {
+  const { reason, ...unreasoned } = given;
+  const status = reason === '' ? (unreasoned as unknown as T) : given;
   if (status.details === undefined) return status;
   const kept = Object.entries(status.details).filter(([, value]) => value !== '');
   return { ...status, details: Object.fromEntries(kept) };

@@ -24,7 +24,7 @@ export interface Trace {
   call: Call | undefined;
 }
 
-/** Told of every request. Nothing here may throw or wait. */
+/** Told of every request, in passing: nothing here may wait. */
 export interface Observer {
   begin?(trace: Trace): void;
   /** `info` and `login` are known; nothing has been read of the body. */

@@ -6,6 +6,7 @@ import { holdProcess, WallClock } from '../base/clock.ts';
 import { SystemRandom } from '../base/random.ts';
 import type { CommandContext } from '../cli/commands/join.ts';
 import { runProgram } from '../cli/program.ts';
+import { addAuditOptions } from './audit-options.ts';
 import { sandboxCast } from './demo.ts';
 import { addDemo } from './demo-command.ts';
 import { createLogger } from './log.ts';
@@ -35,7 +36,7 @@ function addServe(program: Command, { output }: CommandContext): void {
     )
     .option('--failover-after <duration>', 'replace the replicas of a cluster out of reach', '5m')
     .option('--no-preflight', 'do not ask a member before accepting an object');
-  addRunningOptions(command)
+  addAuditOptions(addRunningOptions(command))
     .addHelpText(
       'after',
       `

@@ -11,6 +11,7 @@ import type { OpenTransport } from '../members/connection.ts';
 import { findAmong, openSandboxes } from '../sandbox/open.ts';
 import { joinStage, onStage, startStage } from '../sandbox/stage.ts';
 import { runStory, type StoryMember } from '../sandbox/story.ts';
+import { auditDefaults } from './audit-options.ts';
 import { serveOptions } from './options.ts';
 import { runningDefaults } from './running-options.ts';
 import { type ServeContext, serve } from './serve.ts';
@@ -73,6 +74,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 function demoOptions(folder: string, listen: string) {
   return serveOptions({
     ...runningDefaults,
+    ...auditDefaults,
     data: join(folder, 'data'),
     listen,
     failoverAfter: '5m',

@@ -1,10 +1,11 @@
 /** The options of `serve`, checked before anything is opened. */
 import { resolve } from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { type AuditFlags, type AuditOptions, auditOptions } from './audit-options.ts';
 import { parseDuration } from './duration.ts';
 import { type RunningFlags, type RunningOptions, runningOptions } from './running-options.ts';
 
-export interface ServeFlags extends RunningFlags {
+export interface ServeFlags extends RunningFlags, AuditFlags {
   readonly data: string;
   readonly listen: string;
   readonly advertise?: string;
@@ -14,6 +15,8 @@ export interface ServeFlags extends RunningFlags {
 }
 
 export interface ServeOptions extends RunningOptions {
+  /** Absent: there is no audit log. */
+  readonly audit?: AuditOptions | undefined;
   readonly dataDir: string;
   readonly host: string;
   readonly port: number;
@@ -39,6 +42,7 @@ export function serveOptions(flags: ServeFlags): ServeOptions {
     failoverAfterMs: parseDuration(flags.failoverAfter, '--failover-after'),
     preflight: flags.preflight,
     ...runningOptions(flags),
+    audit: auditOptions(flags),
   };
 }
 

@@ -17,6 +17,7 @@ import { type OpenTransport, tlsTransports } from '../members/connection.ts';
 import { Compaction } from '../store/compaction.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
 import { Accounts } from './accounts.ts';
+import { openAudit } from './audit.ts';
 import { type Federation, startFederation } from './federation.ts';
 import type { ServeOptions } from './options.ts';
 import { Recovery } from './recovery.ts';
@@ -41,6 +42,8 @@ export interface Serving {
 
 /** Requests in flight get this long to end when the server stops, milliseconds. */
 const drainMs = 10_000;
+/** Audit events that wait get this long to be written at the end, milliseconds. */
+const auditMs = 2000;
 
 /** Resolves when requests are served. @throws UserError for whatever a user can mend. */
 export async function serve(options: ServeOptions, context: ServeContext): Promise<Serving> {
@@ -56,6 +59,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     const hosts = [...new Set([advertise, 'localhost', '127.0.0.1', '::1', hostname()])];
     const pki = await loadPki({ directory: join(dataDir, 'pki'), hosts, clock, random });
     const state = nextStart(dataDir, random);
+    const audit = await openAudit(options.audit, { ...context, ...telemetry, salt: state.salt });
     const accounts = new Accounts({ key: pki.serviceAccountKey, clock, random });
     const federation = await startFederation({
       ...state,
@@ -63,7 +67,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
       clock,
       random,
       log,
-      openTransport: context.openTransport ?? tlsTransports(clock),
+      openTransport: audit.audited(context.openTransport ?? tlsTransports(clock)),
       tokens: tokenFile === undefined ? [] : [(token) => tokenFile.verify(token)],
       serviceAccounts: accounts.tokens,
       audiences: [accounts.issuer],
@@ -71,7 +75,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
       failoverAfterMs: options.failoverAfterMs,
       preflight: options.preflight,
       telemetry,
-      observers: options.logLevel === 'debug' ? [new RequestLog(log, clock)] : [],
+      observers: [...audit.observers, ...requestLog(options, context)],
       admission: { openWebhook: openWebhook(clock) },
     });
     const shutdown = shutdownOf(federation);
@@ -96,6 +100,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
         telemetry.stop();
         compaction.stop();
         await store.close();
+        await audit.close(auditMs);
       },
     };
   } catch (error) {
@@ -109,6 +114,10 @@ function telemetryOf({ requestsInFlight }: ServeOptions, context: ServeContext):
   const { clock, version } = context;
   const seats = { total: requestsInFlight };
   return new Telemetry({ clock, seats, ...(version === undefined ? {} : { version }) });
+}
+
+function requestLog({ logLevel }: ServeOptions, { log, clock }: ServeContext): RequestLog[] {
+  return logLevel === 'debug' ? [new RequestLog(log, clock)] : [];
 }
 
 /** /readyz says that this server is going before it takes no more requests. */
