@@ -23,6 +23,7 @@ import { regex, sets, strings } from './cel/strings.ts';
 import { dynType, formatType, listOf, mapOf, type Type } from './cel/types.ts';
 import { EvaluationError, type Value } from './cel/values.ts';
 
+export { parseType } from './cel/overload.ts';
 export { BudgetError } from './cel/run.ts';
 export type { Type } from './cel/types.ts';
 export { EvaluationError, fromJson, type Value } from './cel/values.ts';
