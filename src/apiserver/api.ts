@@ -14,6 +14,8 @@ import { type Admit, admitAll, type Companions } from './admission.ts';
 import type { Backend, RequestContext } from './backend.ts';
 import { readBaseTypes } from './catalog/recorded.ts';
 import { Catalog } from './catalog.ts';
+import { conversionOf } from './conversions.ts';
+import { ConvertingBackend } from './converting.ts';
 import { Discovery } from './discovery.ts';
 import { OpenApi } from './openapi.ts';
 import type { TokenSigner } from './registry/token-request.ts';
@@ -83,7 +85,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   await createNamespaces(catalog, registry);
   const typeSource: TypeSource = {
     lookup: (group, version, resource) => catalog.lookup(group, version, resource),
-    backendFor: (type) => backendFor?.(type, registry) ?? registry,
+    backendFor: converting(catalog, (type) => backendFor?.(type, registry) ?? registry),
     columnsFor: (type) => catalog.columnsOf(type),
   };
   return {
@@ -99,6 +101,31 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       registry.close();
       chain?.close();
     },
+  };
+}
+
+/** Who serves a type, behind a conversion when its objects are stored in another structure. */
+function converting(
+  catalog: Catalog,
+  direct: (type: ResourceType) => Backend,
+): (type: ResourceType) => Backend {
+  const known = new WeakMap<ResourceType, Backend | 'direct'>();
+  const backendOf = (type: ResourceType): Backend | 'direct' => {
+    const { storedAs } = catalog.factsOf(type);
+    const stored = storedAs.slice(storedAs.indexOf('/') + 1);
+    const conversion = conversionOf(type, stored);
+    const storedType = catalog.lookup(type.group, stored, type.resource);
+    if (conversion === undefined || storedType === undefined) return 'direct';
+    const backend = (): Backend => direct(storedType);
+    return new ConvertingBackend({ conversion, storedType, backend, types: catalog });
+  };
+  return (type) => {
+    let backend = known.get(type);
+    if (backend === undefined) {
+      backend = backendOf(type);
+      known.set(type, backend);
+    }
+    return backend === 'direct' ? direct(type) : backend;
   };
 }
 

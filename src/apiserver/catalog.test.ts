@@ -256,7 +256,13 @@ test('a whole Kubernetes is served, and its documents pass through to the byte',
     assert.equal(catalog.document(path)?.equals(types.openapiV3.get(path)!.bytes), true);
   assert.ok(catalog.list().length > 60);
   assert.equal(catalog.lookup('autoscaling', 'v2', 'horizontalpodautoscalers')?.version, 'v2');
-  assert.equal(catalog.lookup('autoscaling', 'v1', 'horizontalpodautoscalers'), undefined);
+  assert.equal(catalog.lookup('autoscaling', 'v1', 'horizontalpodautoscalers')?.version, 'v1');
+  const autoscalers = catalog.list().filter(({ kind }) => kind === 'HorizontalPodAutoscaler');
+  assert.deepEqual(
+    autoscalers.map(({ version }) => version),
+    ['v2'],
+    'one is stored',
+  );
   const pods = catalog.lookup('', 'v1', 'pods')!;
   assert.ok(pods.subresources.some(({ name, kind }) => name === 'eviction' && kind === 'Eviction'));
 });

@@ -24,6 +24,7 @@ import { scalePathsOf } from './catalog/scale-paths.ts';
 import { type Served, type ServedType, servedOf, typeKey } from './catalog/served.ts';
 import { byAge, documentPath, type TypeSet, type UnitedGroup, unite } from './catalog/union.ts';
 import { unitedDocument } from './catalog/united-document.ts';
+import { conversionOf } from './conversions.ts';
 import { prefixOf } from './registry/collections.ts';
 import type { TypeBook, TypeFacts } from './registry/type-facts.ts';
 
@@ -317,7 +318,7 @@ export class Catalog implements TypeBook {
         const stored = this.#storedVersionOf(group, resource);
         return stored !== undefined && versions.includes(stored) ? stored : versions[0]!;
       },
-      isSame: (a, b) => this.#isSame(a, b),
+      converts: (a, b) => this.#isSame(a, b) || conversionOf(a, b.version) !== undefined,
     });
     this.#facts = new Map();
     this.#served = { types: this.#withHidden(all.types), groups: all.groups };

@@ -148,7 +148,12 @@ describe('what users look with', { skip }, () => {
     test(`${which} kubectl: get --watch`, async () => {
       const seen = await Promise.all(
         [beside.federation.kubeconfig, beside.oracle.kubeconfig].map((kubeconfig, index) =>
-          watched({ kubeconfig, older, ns, cache: `watch-${index}${older}` }),
+          watched({
+            kubeconfig,
+            older,
+            ns,
+            cache: join(beside.federation.folder, `watch-${index}${older}`),
+          }),
         ),
       );
       assert.deepEqual(seen[0], seen[1]);
@@ -205,6 +210,34 @@ describe('what users look with', { skip }, () => {
       beside.settle();
     });
 
+    test(`${which} kubectl: autoscalers in both versions`, async () => {
+      await same(`autoscale deploy web -n ${ns} --min=1 --max=4 --cpu=50%`, { codeOnly: older });
+      if (older) await same(`autoscale deploy web -n ${ns} --min=1 --max=4 --cpu-percent=50`);
+      const stable = { without: withoutAutoscaling };
+      await same(`get hpa.v1.autoscaling web -n ${ns} -o yaml`, stable);
+      await same(`get hpa.v2.autoscaling web -n ${ns} -o yaml`, stable);
+      const v1 = `apiVersion: autoscaling/v1
+kind: HorizontalPodAutoscaler
+metadata: {name: old, namespace: ${ns}}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: nope}
+  maxReplicas: 5
+  targetCPUUtilizationPercentage: 70
+`;
+      await same('apply -f -', { input: v1 });
+      await same('apply -f -', { input: v1.replace('70', '60') });
+      await same('apply -f -', { input: v1.replace('70', 'many'), codeOnly: true });
+      const patch = ['patch', 'hpa.v1.autoscaling', 'old', '-n', ns, '--type=merge', '-p'];
+      await same([...patch, '{"spec":{"maxReplicas":6}}']);
+      for (const version of ['v1', 'v2']) {
+        await same(`get hpa.${version}.autoscaling old -n ${ns} -o yaml`, stable);
+        await same(`get hpa.${version}.autoscaling -n ${ns}`, { without: withoutReplicas });
+      }
+      await same(`delete hpa.v1.autoscaling old web -n ${ns}`);
+      await same(`get hpa -n ${ns}`);
+      beside.settle();
+    });
+
     test(`${which} kubectl: auth and tokens`, async () => {
       await same('auth whoami', { codeOnly: true });
       const { stdout } = await beside.ours('auth whoami -o json', { older });
@@ -216,7 +249,7 @@ describe('what users look with', { skip }, () => {
       await same(`auth can-i delete pods --as=system:serviceaccount:${ns}:robot -n ${ns}`);
       await same('auth can-i nope nope');
       await same(`auth can-i --list --as=ada -n ${ns}`, { without: sortedLines });
-      await same(`get pods --as=ada -n ${ns}`, { without: withoutPods });
+      await same(`get pods --as=ada -n ${ns}`, { codeOnly: true });
       await same(`get secrets --as=ada -n ${ns}`);
       await same('get nodes --as=ada');
       const token = (await beside.ours(`create token robot -n ${ns} --duration=10m`, { older }))
@@ -291,8 +324,9 @@ async function watched(where: {
   ns: string;
   cache: string;
 }): Promise<string[]> {
-  const { kubeconfig, older, ns } = where;
-  const env = { ...process.env, KUBECONFIG: kubeconfig, KUBECTL_KUBERC: 'false' };
+  const { kubeconfig, older, ns, cache } = where;
+  const settings = { KUBECONFIG: kubeconfig, KUBECTL_KUBERC: 'false', KUBECACHEDIR: cache };
+  const env = { ...process.env, ...settings };
   const kubectl = binaryPath(older ? 'older/kubectl' : 'kubectl');
   const columns = '-o=custom-columns=N:.metadata.name,X:.data.x';
   const words = ['get', 'cm', '-n', ns, '-l', 'seen=yes', '-w', '--output-watch-events'];
@@ -337,18 +371,27 @@ function lastLine(text: string): string {
 function withoutConditions(text: string): string {
   return text
     .replaceAll(/message: .*(\n {6,}.*)?/g, 'message: <message>')
+    .replace(/^ annotations:\n deployment.kubernetes.io\/revision.*\n/m, '')
     .replaceAll(/web-[0-9a-f]{6,}/g, 'web-<hash>');
+}
+
+/** What the controller says of it, which has no metrics here. */
+function withoutAutoscaling(text: string): string {
+  return text
+    .replaceAll(/^ autoscaling.alpha.kubernetes.io\/(conditions|current-metrics): .*\n/gm, '')
+    .replace(/^ annotations:\n(?! )/m, '')
+    .replace(/^status:[\s\S]*/m, 'status: <status>');
+}
+
+function withoutReplicas(text: string): string {
+  return text.replaceAll(/ \d+ <age>$/gm, ' <replicas> <age>');
 }
 
 /** Replica sets are in the members, and so are the events about them. */
 function withoutReplicaSets(text: string): string {
   return text
-    .replace(/^(OldReplicaSets|NewReplicaSet):.*$/gm, '$1: <sets>')
+    .replaceAll(/^(OldReplicaSets|NewReplicaSet|Annotations):.*\n/gm, '')
     .replace(/^Events:[\s\S]*/m, 'Events: <events>');
-}
-
-function withoutPods(text: string): string {
-  return text.replace(/^NAME[\s\S]*|No resources found.*/m, '<pods>');
 }
 
 function sortedLines(text: string): string {

@@ -23,11 +23,11 @@ export function typeKey(group: string, version: string, resource: string): strin
 export interface ServingRules {
   /** The version that a resource's objects are stored in. `versions` is in order of preference. */
   storedVersion(group: string, resource: string, versions: readonly string[]): string;
-  /** Whether objects of one version can be served as the other by renaming. */
-  isSame(a: ResourceType, b: ResourceType): boolean;
+  /** Whether objects stored as the second version can be served as the first. */
+  converts(type: ResourceType, stored: ResourceType): boolean;
 }
 
-/** A version that is not the stored one is left out unless it is the same but for its name. */
+/** A version that is not the stored one is left out unless objects can be converted to it. */
 export function servedOf(united: readonly UnitedGroup[], rules: ServingRules): Served {
   const types = new Map<string, ServedType>();
   const groups: UnitedGroup[] = [];
@@ -54,7 +54,7 @@ function servedVersion(
     const type = typeOf(united, resource);
     if (stored !== united.version) {
       const other = having.find(({ version }) => version === stored)!;
-      if (!rules.isSame(type, typeOf(other, other.resources.get(name)!))) {
+      if (!rules.converts(type, typeOf(other, other.resources.get(name)!))) {
         resources.delete(name);
         continue;
       }

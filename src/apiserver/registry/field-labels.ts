@@ -86,3 +86,15 @@ export function isFieldLabel(
   const labels = labelsByType[groupResource(type)];
   return labels !== undefined && Object.hasOwn(labels, field);
 }
+
+/** Why it may not, in kube-apiserver's words. */
+export function noFieldLabel(
+  type: { readonly group: string; readonly resource: string },
+  field: string,
+): string {
+  const native = !type.group.includes('.') || type.group.endsWith('.k8s.io');
+  if (!native || Object.hasOwn(labelsByType, groupResource(type)))
+    return `field label not supported: ${field}`;
+  const known = '"metadata.name", "metadata.namespace"';
+  return `${JSON.stringify(field)} is not a known field selector: only ${known}`;
+}

@@ -38,7 +38,8 @@ test('namespace, labels and fields select', async () => {
   for (const [options, expected] of cases)
     assert.deepEqual(names(await world.list(path, options)), expected, JSON.stringify(options));
   const refused = await refusal(world.list(path, { fields: 'spec.x=y' }));
-  assert.equal(refused.message, 'field label not supported: spec.x');
+  const known = 'only "metadata.name", "metadata.namespace"';
+  assert.equal(refused.message, `"spec.x" is not a known field selector: ${known}`);
 });
 
 test('fields of events and namespaces select too', async () => {

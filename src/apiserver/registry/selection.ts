@@ -9,7 +9,7 @@ import {
   requiredField,
 } from '../../kube/selector.ts';
 import { badRequest } from '../../kube/status.ts';
-import { isFieldLabel } from './field-labels.ts';
+import { isFieldLabel, noFieldLabel } from './field-labels.ts';
 import type { StoredItem } from './item.ts';
 
 export interface SelectionRequest {
@@ -31,7 +31,7 @@ export class Selection {
   constructor(request: SelectionRequest) {
     const { type, fieldSelector } = request;
     for (const { field } of fieldSelector)
-      if (!isFieldLabel(type, field)) throw badRequest(`field label not supported: ${field}`);
+      if (!isFieldLabel(type, field)) throw badRequest(noFieldLabel(type, field));
     const named = type.namespaced ? requiredField(fieldSelector, 'metadata.namespace') : undefined;
     this.namespace = request.namespace === '' ? (named ?? '') : request.namespace;
     this.labels = request.labelSelector;

@@ -32,7 +32,7 @@ export async function requestToken(
   if (audiences.length > audiencesMax) throw badRequest('too many audiences');
   if (audiences.length === 0) audiences.push(signer.issuer);
   const asked = spec['expirationSeconds'] ?? secondsDefault;
-  checkSeconds(asked, account.name);
+  checkSeconds(asked);
   const seconds = Math.min(Number(asked), servedSecondsMax);
   const issued = Math.floor(now / 1000);
   const bound = boundObject(spec, account);
@@ -65,7 +65,7 @@ export async function requestToken(
   return itemOfObject(answer, '');
 }
 
-function checkSeconds(seconds: unknown, name: string): void {
+function checkSeconds(seconds: unknown): void {
   const why =
     typeof seconds !== 'number' || seconds < secondsMin
       ? 'may not specify a duration less than 10 minutes'
@@ -73,7 +73,7 @@ function checkSeconds(seconds: unknown, name: string): void {
         ? 'may not specify a duration larger than 2^32 seconds'
         : undefined;
   if (why === undefined) return;
-  throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, name, [
+  throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
     {
       reason: 'FieldValueInvalid',
       message: `Invalid value: ${String(seconds)}: ${why}`,

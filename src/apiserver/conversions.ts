@@ -1,0 +1,32 @@
+/** Versions of built-in types that differ in structure from the one that is stored: as data. */
+import { autoscalerToV1, autoscalerToV2, withDefaultMetric } from '../kube/autoscaling.ts';
+import type { KubeObject } from '../kube/object.ts';
+import type { ResourceType } from '../kube/resource.ts';
+
+/** Between one version that is served and the one that is stored. */
+export interface Conversion {
+  readonly stored: string;
+  toServed(object: KubeObject): KubeObject;
+  toStored(object: KubeObject): KubeObject;
+  /** What a new object of the served version gets besides. */
+  complete?(stored: KubeObject): KubeObject;
+}
+
+const conversions: Readonly<Record<string, Conversion>> = {
+  'horizontalpodautoscalers.autoscaling/v1': {
+    stored: 'v2',
+    toServed: autoscalerToV1,
+    toStored: autoscalerToV2,
+    complete: withDefaultMetric,
+  },
+};
+
+/** How objects of this version are converted to the one named `stored`; undefined: not at all. */
+export function conversionOf(
+  { group, version, resource }: Pick<ResourceType, 'group' | 'version' | 'resource'>,
+  stored: string,
+): Conversion | undefined {
+  const key = `${resource}.${group}/${version}`;
+  const conversion = Object.hasOwn(conversions, key) ? conversions[key] : undefined;
+  return conversion?.stored === stored ? conversion : undefined;
+}
