@@ -60,7 +60,7 @@ export class Observer {
         for await (const events of watch(client, path, { resourceVersion: from, signal })) {
           for (const event of events) {
             if (event.type === 'BOOKMARK') from = event.object().metadata.resourceVersion ?? from;
-            else this.#see(member, event.type, event.bytes);
+            else this.#see(member, event.type, event.bytes!);
           }
         }
       } catch (error) {

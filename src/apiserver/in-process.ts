@@ -39,13 +39,16 @@ function apiRequest(request: TransportRequest, user: User, signal: AbortSignal) 
     body: request.body,
     signal,
     user,
+    ...(request.wantsEvents && { wantsEvents: true }),
   };
 }
 
-function answer({ status, headers, body }: ApiResponse): TransportResponse {
+function answer({ status, headers, body, object, events }: ApiResponse): TransportResponse {
   return {
     status,
     headers,
+    object,
+    events,
     body: Buffer.isBuffer(body) ? once(body) : body,
     bytes: () => (Buffer.isBuffer(body) ? Promise.resolve(body) : collect(body)),
   };

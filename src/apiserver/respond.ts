@@ -4,6 +4,7 @@
  */
 
 import { stringifyJson } from '../kube/json.ts';
+import type { KubeObject } from '../kube/object.ts';
 import { quoteGo } from '../kube/quote.ts';
 import { apiVersionOf } from '../kube/resource.ts';
 import { ApiError, badRequest, type Status } from '../kube/status.ts';
@@ -196,7 +197,7 @@ interface Content {
   readonly status: number;
   readonly parts: Iterable<Buffer>;
   /** The parsed form, when it is at hand. */
-  readonly object?: () => unknown;
+  readonly object?: () => KubeObject;
 }
 
 function respondBytes(call: Pretty, form: Negotiated, content: Content): ApiResponse {
@@ -211,7 +212,8 @@ function respondBytes(call: Pretty, form: Negotiated, content: Content): ApiResp
   for (const piece of pieces) size += piece.length;
   if (pretty(call, form)) return { status, headers, body: indentJson(Buffer.concat(pieces, size)) };
   if (size > streamAboveBytes) return { status, headers, body: streamed(pieces) };
-  return { status, headers, body: pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, size) };
+  const body = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, size);
+  return { status, headers, body, ...(content.object && { object: content.object }) };
 }
 
 async function* streamed(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {

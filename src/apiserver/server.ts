@@ -194,7 +194,7 @@ export class ApiServer {
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       socket.on('error', () => {});
       const controller = new AbortController();
-      socket.once('close', () => controller.abort());
+      socket.once('close', () => controller.abort(ended));
       const api = this.#requestOf(request, controller.signal);
       answerUpgrade(this.#options.handler, api, { socket, head }).catch(() => socket.destroy());
     });
@@ -205,7 +205,7 @@ export class ApiServer {
     const { signal } = active.controller;
     this.#active.add(active);
     outgoing.once('close', () => {
-      active.controller.abort();
+      active.controller.abort(ended);
       this.#active.delete(active);
       if (this.#active.size === 0) this.#idle?.();
     });
@@ -318,6 +318,9 @@ function destroy(outgoing: Outgoing): void {
   if (outgoing instanceof Http2ServerResponse) outgoing.stream?.destroy(new Error('cut off'));
   else outgoing.destroy();
 }
+
+/** Why a request's signal is aborted; made once, since every DOMException costs a stack trace. */
+const ended = new Error('the request has ended');
 
 /** Lower-case names, one value each, without HTTP/2's pseudo headers. */
 function headersOf({ headers }: Incoming): Record<string, string> {

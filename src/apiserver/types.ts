@@ -3,6 +3,8 @@
  * both speak.
  */
 import type { Duplex } from 'node:stream';
+import type { ObjectEvent } from '../client/transport.ts';
+import type { KubeObject } from '../kube/object.ts';
 import type { User } from './backend.ts';
 
 export interface ApiRequest {
@@ -19,6 +21,8 @@ export interface ApiRequest {
   readonly remoteAddress?: string;
   /** Set by the in-process transport only: the user is known and not authenticated again. */
   readonly user?: User;
+  /** Set by the in-process transport only: a watch may answer with `events` instead of bytes. */
+  readonly wantsEvents?: boolean;
 }
 
 export interface ApiResponse {
@@ -30,6 +34,10 @@ export interface ApiResponse {
    * A watch: sent as it comes, never compressed, ended and not waited for when the server stops.
    */
   readonly endless?: boolean;
+  /** What the body says, where it is at hand in parsed form: shared, never to be changed. */
+  readonly object?: () => KubeObject;
+  /** A watch's events as objects, when the request wanted them; the body is empty then. */
+  readonly events?: AsyncIterable<readonly ObjectEvent[]>;
   /** With status 101: the far end of a connection that the front end joins to the client's. */
   readonly upgraded?: Duplex;
 }

@@ -3,7 +3,9 @@
  * limits, errors.
  */
 import { fraction } from '../base/random.ts';
+import type { ObjectEvent } from '../client/transport.ts';
 import { stringifyJson } from '../kube/json.ts';
+import type { KubeObject } from '../kube/object.ts';
 import { apiVersionOf } from '../kube/resource.ts';
 import { ApiError, type Status } from '../kube/status.ts';
 import type { Item, WatchEvent, WatchStream } from './backend.ts';
@@ -61,8 +63,14 @@ export async function respondWatch(
     stream = only([{ type: 'ERROR', status: error.status }]);
   }
   const frames = new Frames(call, form, timed);
-  const body = followed(frames, { stream, signal: ended.signal, call, cleanUp });
-  return { status: 200, headers: { 'content-type': 'application/json' }, body, endless: true };
+  const headers = { 'content-type': 'application/json' };
+  const follow = { stream, signal: ended.signal, call, cleanUp };
+  if (call.request.wantsEvents && form.convert === undefined) {
+    const events = followed(frames, (batch) => [frames.events(batch)], follow);
+    return { status: 200, headers, body: Buffer.alloc(0), events, endless: true };
+  }
+  const body = followed(frames, (batch) => joinPieces(frames.batch(batch)), follow);
+  return { status: 200, headers, body, endless: true };
 }
 
 async function* only(events: readonly WatchEvent[]): AsyncGenerator<readonly WatchEvent[]> {
@@ -80,10 +88,11 @@ interface Followed {
  * Events and bookmark ticks in one stream. The next batch is asked for only when the last one was
  * taken.
  */
-async function* followed(
+async function* followed<T>(
   frames: Frames,
+  form: (events: readonly WatchEvent[]) => Iterable<T>,
   { stream, signal, call, cleanUp }: Followed,
-): AsyncGenerator<Buffer, void, undefined> {
+): AsyncGenerator<T, void, undefined> {
   const { clock, random } = call.parts;
   const iterator = stream[Symbol.asyncIterator]();
   let wake = (): void => {};
@@ -117,15 +126,16 @@ async function* followed(
         if (arrived.done) return;
         const batch = arrived.value;
         arrived = undefined;
-        yield* joinPieces(frames.batch(batch));
+        yield* form(batch);
         ask();
       } else if (failure !== undefined) {
-        if (failure.error instanceof ApiError) yield frames.error(failure.error.status);
+        if (failure.error instanceof ApiError)
+          yield* form([{ type: 'ERROR', status: failure.error.status }]);
         return;
       } else if (due) {
         due = false;
         const bookmark = frames.periodicBookmark();
-        if (bookmark !== undefined) yield bookmark;
+        if (bookmark !== undefined) yield* form([bookmark]);
         tick = startTick();
       } else {
         await new Promise<void>((resolve) => {
@@ -143,6 +153,8 @@ async function* followed(
 
 const newline = Buffer.from('}\n');
 
+type Bookmark = Extract<WatchEvent, { type: 'BOOKMARK' }>;
+
 /** The frames of one watch. */
 class Frames {
   readonly #call: Call;
@@ -152,6 +164,7 @@ class Frames {
   #resourceVersion: string;
   #first = true;
   #bookmarked = false;
+  #periodic: Bookmark | undefined;
 
   constructor(call: Call, form: Negotiated, { request }: TimedWatch) {
     this.#call = call;
@@ -170,8 +183,7 @@ class Frames {
     for (const event of events) {
       if (event.type === 'ERROR') yield this.error(event.status);
       else if (event.type === 'BOOKMARK') {
-        this.#resourceVersion = event.resourceVersion;
-        if (this.#bookmarks) yield this.#bookmark(event.initialEventsEnd);
+        if (this.#passed(event)) yield this.#bookmark(event.initialEventsEnd);
       } else {
         this.#resourceVersion = event.item.resourceVersion;
         yield this.#item(event, share);
@@ -184,13 +196,38 @@ class Frames {
   }
 
   /** Undefined when bookmarks are not wanted, or one went out since the last tick. */
-  periodicBookmark(): Buffer | undefined {
+  periodicBookmark(): Bookmark | undefined {
     const recent = this.#bookmarked;
     this.#bookmarked = false;
     if (!this.#bookmarks || recent || this.#resourceVersion === '') return undefined;
-    const frame = this.#bookmark(false);
-    this.#bookmarked = false;
-    return frame;
+    const resourceVersion = this.#resourceVersion;
+    this.#periodic = { type: 'BOOKMARK', resourceVersion, initialEventsEnd: false };
+    return this.#periodic;
+  }
+
+  /** A batch as objects, for a reader in this process. */
+  events(batch: readonly WatchEvent[]): ObjectEvent[] {
+    const events: ObjectEvent[] = [];
+    for (const event of batch) {
+      if (event.type === 'ERROR') events.push(event);
+      else if (event.type === 'BOOKMARK') {
+        if (!this.#passed(event)) continue;
+        const object = this.#bookmarkObject(event.initialEventsEnd);
+        events.push({ type: 'BOOKMARK', object: () => object });
+      } else {
+        this.#resourceVersion = event.item.resourceVersion;
+        events.push({ type: event.type, object: () => event.item.object() });
+      }
+    }
+    return events;
+  }
+
+  /** Takes note of a bookmark; false when the client wants none. */
+  #passed(bookmark: Bookmark): boolean {
+    // The next periodic one is due whether or not this one was such.
+    this.#bookmarked = this.#bookmarks && bookmark !== this.#periodic;
+    this.#resourceVersion = bookmark.resourceVersion;
+    return this.#bookmarks;
   }
 
   #item(event: Extract<WatchEvent, { item: Item }>, share: boolean): Buffer {
@@ -221,15 +258,18 @@ class Frames {
     }
   }
 
-  #bookmark(initialEventsEnd: boolean): Buffer {
-    this.#bookmarked = true;
+  #bookmarkObject(initialEventsEnd: boolean): KubeObject {
     const { kind } = kindOf(this.#call);
     const metadata = {
       resourceVersion: this.#resourceVersion,
       ...(initialEventsEnd && { annotations: { 'k8s.io/initial-events-end': 'true' } }),
     };
     const apiVersion = apiVersionOf(kindOf(this.#call));
-    const object = { apiVersion, kind, metadata };
+    return { apiVersion, kind, metadata };
+  }
+
+  #bookmark(initialEventsEnd: boolean): Buffer {
+    const object = this.#bookmarkObject(initialEventsEnd);
     if (this.#form.convert === undefined)
       return Buffer.from(`{"type":"BOOKMARK","object":${stringifyJson(object)}}\n`);
     const item: Item = {

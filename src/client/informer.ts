@@ -10,7 +10,8 @@ import { fraction, type Random } from '../base/random.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { ApiError } from '../kube/status.ts';
 import { Cache, type Indexers, keyOf } from './cache.ts';
-import type { RestClient, Target } from './rest.ts';
+import { headOf, isLater } from './object-head.ts';
+import type { Answer, RestClient, Target } from './rest.ts';
 import { type WatchedEvent, watch } from './watch.ts';
 
 export interface InformerOptions<T> {
@@ -142,6 +143,29 @@ export class Informer<T = KubeObject> {
 
   start(): void {
     this.#running ??= this.#run();
+  }
+
+  /**
+   * The object in a write's answer, which the watch tells of as well: parsed once for both, and known
+   * before its event comes. Listeners are not told of it: whoever wrote knows. For informers that
+   * keep whole objects.
+   */
+  learn(answer: Answer): KubeObject {
+    const head = headOf(answer.bytes);
+    const known = head && this.cache.entry(head.key);
+    if (known?.uid === head?.uid && known?.resourceVersion === head?.resourceVersion && known)
+      return known.value as unknown as KubeObject;
+    const object = answer.object();
+    // What the watch has passed may be gone already.
+    if (
+      this.#synced &&
+      head !== undefined &&
+      isLater(head.resourceVersion, this.#resourceVersion)
+    ) {
+      const { uid, resourceVersion } = head;
+      this.cache.set(head.key, { value: object as unknown as T, uid, resourceVersion });
+    }
+    return object;
   }
 
   /** Ends the watch; the cache stays as it is. */
@@ -299,8 +323,9 @@ export class Informer<T = KubeObject> {
   /** Applies one event; true when it ends the initial events. */
   #take(event: WatchedEvent, unseen: Set<string> | undefined): boolean {
     this.#seenAt = this.#options.clock.monotonic();
-    const object = event.object();
     if (unseen === undefined) this.#noteProgress();
+    if (unseen === undefined && this.#knows(event)) return false;
+    const object = event.object();
     if (event.type === 'BOOKMARK') {
       const ends = object.metadata.annotations?.['k8s.io/initial-events-end'] === 'true';
       if (unseen === undefined || ends) this.#advance(object);
@@ -314,6 +339,18 @@ export class Informer<T = KubeObject> {
     // Before the end of the initial events their numbers are no point to resume from.
     if (unseen === undefined) this.#advance(object);
     return false;
+  }
+
+  /** Whether an event tells nothing new, or nothing but that an object is gone. */
+  #knows(event: WatchedEvent): boolean {
+    const { type } = event;
+    const head = type === 'BOOKMARK' ? undefined : event.head();
+    const known = head && this.cache.entry(head.key);
+    if (known === undefined || known.uid !== head!.uid) return false;
+    if (type === 'DELETED') this.#drop(head!.key);
+    else if (isLater(head!.resourceVersion, known.resourceVersion)) return false;
+    this.#resourceVersion = head!.resourceVersion;
+    return true;
   }
 
   #noteProgress(): void {

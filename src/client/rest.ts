@@ -7,7 +7,7 @@ import type { KubeObject } from '../kube/object.ts';
 import { type PathParts, pathOf } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import { type AnswerHeaders, errorOf, warningsOf } from './answer-error.ts';
-import type { Transport } from './transport.ts';
+import type { Transport, TransportResponse } from './transport.ts';
 
 export interface RestOptions {
   /** Its first word up to '/' is the default field manager in the server. */
@@ -29,6 +29,11 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
+}
+
+export interface OpenCallOptions extends CallOptions {
+  /** A server in this process may answer with `events` instead of a body. */
+  readonly wantsEvents?: boolean;
 }
 
 export interface WriteCallOptions extends CallOptions {
@@ -86,14 +91,14 @@ export class Answer {
   #object: unknown;
 
   constructor(
-    head: { status: number; headers: AnswerHeaders },
+    head: { status: number; headers: AnswerHeaders; object?: (() => unknown) | undefined },
     bytes: Buffer,
     parse: (bytes: Buffer) => unknown,
   ) {
     this.status = head.status;
     this.headers = head.headers;
     this.bytes = bytes;
-    this.#parse = parse;
+    this.#parse = head.object ?? parse;
   }
 
   /** The body, parsed on first use and shared. @throws ApiError when it is no JSON. */
@@ -253,10 +258,10 @@ export class RestClient {
   }
 
   /**
-   * Opens an endless answer (watch, log): its body once the head is there.
+   * Opens an endless answer (watch, log): the response once the head is there.
    * @throws ApiError on every status but 2xx.
    */
-  async open(target: Target, options: CallOptions = {}): Promise<AsyncIterable<Buffer>> {
+  async open(target: Target, options: OpenCallOptions = {}): Promise<TransportResponse> {
     const response = await this.transport.request({
       method: 'GET',
       path: pathWith(target, options.query),
@@ -267,8 +272,9 @@ export class RestClient {
       },
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.wantsEvents && { wantsEvents: true }),
     });
-    if (response.status >= 200 && response.status < 300) return response.body;
+    if (response.status >= 200 && response.status < 300) return response;
     throw errorOf(response.status, response.headers, await response.bytes());
   }
 

@@ -3,6 +3,8 @@
  * either.
  */
 import type { Duplex } from 'node:stream';
+import type { KubeObject } from '../kube/object.ts';
+import type { Status } from '../kube/status.ts';
 
 export interface TransportRequest {
   readonly method: string;
@@ -15,7 +17,18 @@ export interface TransportRequest {
   readonly signal?: AbortSignal;
   /** Longest wait for the response head, in milliseconds. */
   readonly timeoutMs?: number;
+  /** A watch may be answered with `events`. */
+  readonly wantsEvents?: boolean;
 }
+
+/** An event of a watch that was never bytes. */
+export type ObjectEvent =
+  | {
+      readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
+      /** Shared with the server: never change it. */
+      object(): KubeObject;
+    }
+  | { readonly type: 'ERROR'; readonly status: Status };
 
 export interface TransportResponse {
   readonly status: number;
@@ -25,6 +38,10 @@ export interface TransportResponse {
   readonly body: AsyncIterable<Buffer>;
   /** … or whole. */
   bytes(): Promise<Buffer>;
+  /** The body's object where the server in this process has it parsed: never change it. */
+  readonly object?: (() => KubeObject) | undefined;
+  /** Instead of a body, from a server in this process, for a request that wanted it. */
+  readonly events?: AsyncIterable<readonly ObjectEvent[]> | undefined;
 }
 
 export interface UpgradedConnection {

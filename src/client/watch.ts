@@ -3,7 +3,9 @@ import { encodeJson } from '../kube/json.ts';
 import { type JsonObject, type KubeObject, objectAt, valueAt } from '../kube/object.ts';
 import { ApiError, type Status } from '../kube/status.ts';
 import { LineSplitter } from './lines.ts';
+import { headOf, type ObjectHead } from './object-head.ts';
 import type { CallOptions, Query, RestClient, Target } from './rest.ts';
+import type { ObjectEvent } from './transport.ts';
 
 export interface WatchCallOptions extends CallOptions {
   readonly resourceVersion?: string;
@@ -19,9 +21,19 @@ export interface WatchCallOptions extends CallOptions {
 
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
 
-export class WatchedEvent {
+export interface WatchedEvent {
   readonly type: ChangeType;
-  /** The object's JSON; a view into the received chunk. */
+  /** The object's JSON; a view into the received chunk. None comes from a server in this process. */
+  readonly bytes?: Buffer;
+  /** Which object it is about, without parsing it; undefined when only parsing tells. */
+  head(): ObjectHead | undefined;
+  /** Parsed on first use and shared: never change it. */
+  object(): KubeObject;
+}
+
+/** An event as it was received; the object's JSON is a view into the received chunk. */
+class ReceivedEvent implements WatchedEvent {
+  readonly type: ChangeType;
   readonly bytes: Buffer;
   readonly #parse: (bytes: Buffer) => unknown;
   #object: KubeObject | undefined;
@@ -32,7 +44,10 @@ export class WatchedEvent {
     this.#parse = parse;
   }
 
-  /** Parsed on first use and shared. */
+  head(): ObjectHead | undefined {
+    return headOf(this.bytes);
+  }
+
   object(): KubeObject {
     this.#object ??= this.#parse(this.bytes) as KubeObject;
     return this.#object;
@@ -61,13 +76,24 @@ export async function* watch(
     sendInitialEvents: options.sendInitialEvents ? true : undefined,
     resourceVersionMatch: options.sendInitialEvents ? 'NotOlderThan' : undefined,
   };
-  const body = await client.open(target, { ...options, query });
+  const response = await client.open(target, { ...options, query, wantsEvents: true });
   options.onOpen?.();
+  if (response.events !== undefined) {
+    for await (const events of response.events) yield events.map(handedOver);
+    return;
+  }
   const splitter = new LineSplitter();
-  for await (const chunk of body) {
+  for await (const chunk of response.body) {
     const lines = splitter.push(chunk);
     if (lines.length > 0) yield lines.map((line) => eventOf(line, client.parse));
   }
+}
+
+/** An event of a server in this process: nothing to parse, so nothing is saved by its head. */
+function handedOver(event: ObjectEvent): WatchedEvent {
+  if (event.type === 'ERROR') throw ApiError.fromStatus(event.status);
+  const { type, object } = event;
+  return { type, object, head: () => undefined };
 }
 
 /** One frame. @throws ApiError for an ERROR event, or for a frame that is none. */
@@ -78,7 +104,7 @@ export function eventOf(line: Buffer, parse: (bytes: Buffer) => unknown): Watche
     }
     const end = line.lastIndexOf(closingBrace);
     if (end > prefix.length)
-      return new WatchedEvent(type, line.subarray(prefix.length, end), parse);
+      return new ReceivedEvent(type, line.subarray(prefix.length, end), parse);
   }
   return oddEventOf(line, parse);
 }
@@ -106,7 +132,7 @@ function oddEventOf(line: Buffer, parse: (bytes: Buffer) => unknown): WatchedEve
   if (typeof type !== 'string' || !changeTypes.has(type) || object === undefined) {
     throw new ApiError('InternalError', 'a watch frame has an unknown type or no object');
   }
-  return new WatchedEvent(type as ChangeType, encodeJson(object), parse);
+  return new ReceivedEvent(type as ChangeType, encodeJson(object), parse);
 }
 
 function watchError(status: JsonObject | undefined): ApiError {

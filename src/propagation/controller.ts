@@ -44,6 +44,11 @@ export interface PropagationOptions {
 
 /** Deciders at work at one time: each waits for the store, so many share one commit. */
 const decidersAtWork = 64;
+/**
+ * News of copies come in swarms, one from every cluster: a decision about them waits this long for
+ * the rest, milliseconds.
+ */
+const gatherMs = 5;
 /** How long the first decisions wait for members to show themselves after a start, milliseconds. */
 const firstLookMs = 3000;
 /**
@@ -198,7 +203,7 @@ export class Propagation {
       onCopyChange: (unit, what) => {
         this.#statuses.add(unit);
         if (what === 'copy' || unit.result?.decision.mode === 'Divide')
-          this.#deciders.add(unit.key);
+          this.#deciders.addAfter(unit.key, gatherMs);
         this.units.changed(unit);
       },
       onAnswered: (unit, uid, cluster) => {

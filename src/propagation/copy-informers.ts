@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';
-import type { RestClient } from '../client/rest.ts';
+import type { Answer, RestClient } from '../client/rest.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { groupResource, pathOf, type ResourceType } from '../kube/resource.ts';
 import { federationLabel } from './mark.ts';
@@ -42,6 +42,11 @@ export class CopyInformers {
 
   synced(type: ResourceType): boolean {
     return this.#informers.get(groupResource(type))?.synced ?? false;
+  }
+
+  /** The object in the answer to a write of ours, parsed once for the answer and its event. */
+  learn(type: ResourceType, answer: Answer): KubeObject {
+    return this.#informers.get(groupResource(type))?.learn(answer) ?? answer.object();
   }
 
   /** Connects anew at once, for a member that has come back. */

@@ -3,6 +3,7 @@
  * member.
  */
 import type { DriftEntry } from '../api/distribution.ts';
+import { isLater } from '../client/object-head.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { type Mark, markOf } from './mark.ts';
 import type { Problem } from './problem.ts';
@@ -80,10 +81,9 @@ export class Copy {
   }
 }
 
-/** resourceVersions are decimals that only grow within one object (KEP-5504). */
 function isNewer(object: KubeObject, than: KubeObject): boolean {
   const a = object.metadata.resourceVersion ?? '';
   const b = than.metadata.resourceVersion ?? '';
   if (object.metadata.uid !== than.metadata.uid && a === b) return true;
-  return a.length === b.length ? a > b : a.length > b.length;
+  return isLater(a, b);
 }

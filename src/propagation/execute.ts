@@ -196,7 +196,8 @@ export class Executor {
       const answer = await this.#member.client.create(target, rendering.object, {
         fieldManager,
       });
-      this.#written(unit, copy, { response: answer.object(), rendering });
+      const response = this.#informers.learn(unit.type, answer);
+      this.#written(unit, copy, { response, rendering });
       this.#wake(unit);
       return undefined;
     } catch (error) {
@@ -247,16 +248,17 @@ export class Executor {
         { type: 'application/merge-patch+json', body: action.patch },
         { fieldManager },
       );
+      const response = this.#informers.learn(unit.type, answer);
       noteCorrection({
         copy,
         before,
-        after: answer.object(),
+        after: response,
         drift: action.drift,
         kind: unit.type.kind,
         salt,
         clock,
       });
-      this.#written(unit, copy, { response: answer.object(), rendering: action.rendering });
+      this.#written(unit, copy, { response, rendering: action.rendering });
       return undefined;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

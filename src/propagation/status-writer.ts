@@ -17,6 +17,8 @@ import type { Unit, Units } from './unit.ts';
 
 /** Between two status writes of one template, milliseconds. */
 const spacingMs = 100;
+/** Copies in many clusters report at nearly the same time: the sum waits for them, milliseconds. */
+const gatherMs = 5;
 
 export interface StatusWriterOptions {
   readonly client: RestClient;
@@ -54,7 +56,7 @@ export class StatusWriter {
 
   add(unit: Unit): void {
     if (unit.type.subresources.some(({ name }) => name === 'status'))
-      this.#controller.add(unit.key);
+      this.#controller.addAfter(unit.key, gatherMs);
   }
 
   async #reconcile(key: string): Promise<ReconcileResult | undefined> {
