@@ -146,9 +146,9 @@ export class Informer<T = KubeObject> {
   }
 
   /**
-   * The object in a write's answer, which the watch tells of as well: parsed once for both, and known
-   * before its event comes. Listeners are not told of it: whoever wrote knows. For informers that
-   * keep whole objects.
+   * The object in a write's answer, which the watch tells of as well: parsed once for both, and
+   * known before its event comes. Listeners are not told of it: whoever wrote knows. For informers
+   * that keep whole objects.
    */
   learn(answer: Answer): KubeObject {
     const head = headOf(answer.bytes);

@@ -23,7 +23,7 @@ export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
 
 export interface WatchedEvent {
   readonly type: ChangeType;
-  /** The object's JSON; a view into the received chunk. None comes from a server in this process. */
+  /** The object's JSON, a view into the received chunk; none from a server in this process. */
   readonly bytes?: Buffer;
   /** Which object it is about, without parsing it; undefined when only parsing tells. */
   head(): ObjectHead | undefined;
