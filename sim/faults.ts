@@ -54,7 +54,10 @@ export class Faults {
   readonly counts = new Map<string, number>();
   /** Strangers as their owners last wrote them, by cluster and store key. */
   readonly strangers = new Map<string, string>();
-  /** uids of templates that a restored store does not know: their copies may be orphans. */
+  /**
+   * uids of templates that a restored store knows nothing of, neither that they stand nor that they
+   * were deleted: their copies may be orphans.
+   */
   readonly forgotten = new Set<string>();
   readonly #ends: { readonly at: number; readonly run: () => Promise<void> }[] = [];
   #backup: { readonly disk: MemorySnapshot; readonly model: UserModel } | undefined;
@@ -143,13 +146,13 @@ export class Faults {
     const backup = this.#backup;
     if (backup === undefined || this.world.process === undefined) return false;
     this.#backup = undefined;
-    const before = new Set(this.#templateUids());
+    const before = new Set(this.#recordedUids());
     this.world.restore(backup.disk);
     this.world.model.restore(backup.model);
     await this.#revive();
-    const known = new Set(this.#templateUids());
+    const known = new Set(this.#recordedUids());
     for (const uid of before) if (!known.has(uid)) this.forgotten.add(uid);
-    await this.#acceptRollback();
+    await this.world.acceptRollback();
     return true;
   }
 
@@ -248,32 +251,14 @@ export class Faults {
     return federation !== undefined && markOf(object, { federation, cluster }) !== undefined;
   }
 
-  #templateUids(): string[] {
-    return simKinds.flatMap((kind) =>
-      this.world.mirror
-        .under(storeKey({ ...kind, name: '' }))
-        .map(([, object]) => object.metadata.uid!),
-    );
+  /** Of every template that has or had a decision. */
+  #recordedUids(): string[] {
+    const records = storeKey({ group: 'records.ubernetes.dev', resource: 'decisions', name: '' });
+    return this.world.mirror.under(records).map(([, record]) => record.metadata.name!);
   }
 
   async #revive(): Promise<void> {
     while (!(await this.world.startFederation()));
-  }
-
-  async #acceptRollback(): Promise<void> {
-    const { process, timeline } = this.world;
-    const client = process!.client('operator');
-    const collection = '/api/v1/namespaces/ubernetes-system/configmaps';
-    const data = { accept: 'true' };
-    await timeline.run(3000);
-    const metadata = { name: 'recovery' };
-    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
-    const patch = { type: 'application/merge-patch+json', body: { data } } as const;
-    const accepted = client
-      .create(collection, object)
-      .catch(() => client.patch(`${collection}/recovery`, patch));
-    await timeline.finish(process!.orCrash(accepted), 30_000).catch(() => {});
-    this.world.log('rollback accepted');
   }
 
   #later(run: () => Promise<void>): void {

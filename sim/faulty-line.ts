@@ -77,7 +77,10 @@ export class FaultyLine {
     if (this.#mute()) return this.#stall(request, signal);
     return {
       ...response,
-      body: this.#stream(response.body, signal),
+      body: this.#stream(
+        response.body,
+        request.signal === undefined ? signal : AbortSignal.any([signal, request.signal]),
+      ),
       bytes: async () => {
         const bytes = await orBroken(response.bytes(), signal);
         return this.#mute() ? this.#stall(request, signal) : bytes;
@@ -122,7 +125,8 @@ export class FaultyLine {
   }
 }
 
-function overloaded(status: 429 | 500 | 503): TransportResponse {
+/** What something that is overloaded answers. */
+export function overloaded(status: 429 | 500 | 503): TransportResponse {
   const reason = { 429: 'TooManyRequests', 500: 'InternalError', 503: 'ServiceUnavailable' }[
     status
   ];

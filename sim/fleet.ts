@@ -3,8 +3,9 @@
  * well.
  */
 import { createHash } from 'node:crypto';
+import type { ClusterStatus } from '../src/api/cluster.ts';
 import { allCheckers } from './checkers/all.ts';
-import type { Checker } from './checkers/checker.ts';
+import { type Checker, clusterObject } from './checkers/checker.ts';
 import { Faults } from './faults.ts';
 import { clusterPath, namespaces, operations } from './operations.ts';
 import { type Plant, World } from './world.ts';
@@ -119,6 +120,7 @@ async function makePeace(
 ): Promise<number> {
   await faults.endAll();
   await openClusters(world);
+  await joinAgain(world);
   const since = world.clock.now();
   let problems: string[] = [];
   while (world.violations.length === 0 && world.clock.now() - since < peaceMs) {
@@ -147,5 +149,16 @@ async function openClusters(world: World): Promise<void> {
   for (const name of world.members.keys()) {
     const opened = client.patch(clusterPath(name), patch).catch(() => undefined);
     await world.timeline.finish(opened, 30_000);
+  }
+}
+
+/** A backup may have brought back a credential that the member takes no more. */
+async function joinAgain(world: World): Promise<void> {
+  await world.timeline.run(30_000);
+  for (const name of world.members.keys()) {
+    const cluster = clusterObject(world, name);
+    const conditions = (cluster?.['status'] as ClusterStatus | undefined)?.conditions ?? [];
+    const valid = conditions.find(({ type }) => type === 'CredentialsValid');
+    if (valid?.status === 'False') await world.join(name);
   }
 }

@@ -1,6 +1,6 @@
 /** What users do to a fleet, one thing after the other. */
 
-import { UserError } from '../src/base/errors.ts';
+import { messageOf, UserError } from '../src/base/errors.ts';
 import type { RestClient } from '../src/client/rest.ts';
 import { TransportError } from '../src/client/transport.ts';
 import { pathOf } from '../src/kube/resource.ts';
@@ -170,7 +170,7 @@ async function join(world: World): Promise<void> {
     await world.join(spare);
   } catch (error) {
     if (!(error instanceof UserError) && !isUncertain(error)) throw error;
-    world.log(`join ${spare} failed`);
+    world.log(`join ${spare} failed: ${messageOf(error)}`);
   }
 }
 

@@ -166,6 +166,23 @@ export class World {
     this.#disk = disk;
   }
 
+  /** The operator means it: `ubernetes recover --accept-rollback`. */
+  async acceptRollback(): Promise<void> {
+    const { process, timeline } = this;
+    const client = process!.client('operator');
+    const collection = '/api/v1/namespaces/ubernetes-system/configmaps';
+    const data = { accept: 'true' };
+    await timeline.run(3000);
+    const metadata = { name: 'recovery' };
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
+    const patch = { type: 'application/merge-patch+json', body: { data } } as const;
+    const accepted = client
+      .create(collection, object)
+      .catch(() => client.patch(`${collection}/recovery`, patch));
+    await timeline.finish(process!.orCrash(accepted), 30_000).catch(() => {});
+    this.log('rollback accepted');
+  }
+
   /** Takes a member in, as its administrator. */
   join(name: string): Promise<Joined | undefined> {
     const { process } = this;

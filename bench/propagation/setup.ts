@@ -7,11 +7,9 @@ import { WallClock } from '../../src/base/clock.ts';
 import { connectionOf, parseKubeconfig, writeKubeconfig } from '../../src/client/kubeconfig.ts';
 import { RestClient } from '../../src/client/rest.ts';
 import { TlsTransport } from '../../src/client/tls-transport.ts';
-import { pathOf } from '../../src/kube/resource.ts';
-import { slowDown } from '../../testbed/faults.ts';
 import { type Fleet, startFleet } from '../../testbed/fleet.ts';
 import type { Member } from '../../testbed/member.ts';
-import { gadgetDefinition, namespace, type SubjectName, subjectOf } from './subject.ts';
+import { namespace } from './deployment.ts';
 
 const bin = join(import.meta.dirname, '..', '..', 'src', 'main', 'bin.ts');
 const quiet = '--disable-warning=ExperimentalWarning';
@@ -39,9 +37,6 @@ export interface Federation {
 export async function startBench(options: {
   members: number;
   full: boolean;
-  kind?: SubjectName;
-  /** Round trip to the last member, for the federation and for direct writes, milliseconds. */
-  delay?: number;
   serveArguments?: readonly string[];
   nodeArguments?: readonly string[];
 }): Promise<Bench> {
@@ -54,10 +49,8 @@ export async function startBench(options: {
     durable: true,
   });
   const folder = await mkdtemp(join(tmpdir(), 'ubernetes-bench-'));
-  const { delay = 0, kind = 'deployment' } = options;
-  const delayed = delay === 0 ? undefined : fleet.members.at(-1);
   const kubeconfigs = await Promise.all(
-    fleet.members.map((member) => memberKubeconfig(member, folder, member === delayed)),
+    fleet.members.map((member) => directKubeconfig(member, folder)),
   );
   const members = await Promise.all(kubeconfigs.map((file) => clientFor(file)));
   const federation = await serve(join(folder, 'data'), options);
@@ -82,8 +75,7 @@ export async function startBench(options: {
       await rm(folder, { recursive: true, force: true });
     },
   };
-  await ready(bench, kind);
-  if (delayed !== undefined) slowDown(delayed, delay);
+  await ready(bench);
   return bench;
 }
 
@@ -170,33 +162,23 @@ export async function clientFor(kubeconfig: string): Promise<RestClient> {
   });
 }
 
-/** Past its wire, so that no proxy costs anything, unless it is to be slow. */
-async function memberKubeconfig(member: Member, folder: string, slow: boolean): Promise<string> {
+async function directKubeconfig(member: Member, folder: string): Promise<string> {
   const file = join(folder, `${member.name}.kubeconfig`);
-  const { ca, adminToken: token, name } = member;
-  const server = slow ? member.server : member.directServer;
+  const { ca, adminToken: token, directServer: server, name } = member;
   await writeFile(file, writeKubeconfig({ name, server, ca, token }), { mode: 0o600 });
   return file;
 }
 
-/** The namespace, and the custom kind if that is measured, are in every member: a warm start. */
-async function ready({ federation, members }: Bench, kind: SubjectName): Promise<void> {
+/** The namespace and the first Deployment are in every member: the measurement starts warm. */
+async function ready({ federation, members }: Bench): Promise<void> {
   await federation.client.create('/api/v1/namespaces', {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: { name: namespace },
   });
-  const paths = [`/api/v1/namespaces/${namespace}`];
-  if (kind === 'custom') {
-    const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-    await federation.client.create(definitions, gadgetDefinition);
-    paths.push(pathOf(subjectOf(kind, 1).type));
-  }
-  for (const client of [...members, federation.client]) {
-    for (const path of paths) {
-      while ((await client.find(path)) === undefined) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+  for (const client of members) {
+    while ((await client.find(`/api/v1/namespaces/${namespace}`)) === undefined) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 }

@@ -1,22 +1,38 @@
-/** I5: a decision is stored before anything is done about it. */
+/**
+ * I5: a decision is stored before anything is done about it. A write may be on its way when a newer
+ * decision is stored: the executor that sent it sets right afterwards what it has done.
+ */
 import { valueAt } from '../../src/kube/object.ts';
 import { copyOfAnnotation } from '../../src/propagation/mark.ts';
 import { storeKey } from '../mirror.ts';
 import { type Checker, decisionIn, decisionOf, isOwn, markIn } from './checker.ts';
+
+/** Longest that a write is on its way, milliseconds. */
+const onItsWayMs = 5000;
 
 const decisions = storeKey({ group: 'records.ubernetes.dev', resource: 'decisions', name: '' });
 
 export function storedFirst(): Checker {
   /** By template and cluster: every share that was ever on record. */
   const shares = new Map<string, Set<unknown>>();
+  /** By template: the clusters of its last decision. */
+  const named = new Map<string, readonly string[]>();
+  /** By template and cluster: when a decision stopped to name it. */
+  const droppedAt = new Map<string, number>();
   return {
     name: 'I5',
     onCommit(changes, world) {
       for (const { key, entry } of changes) {
         if (entry === undefined || !key.startsWith(decisions)) continue;
         const { clusters } = decisionIn(world.mirror.get(key))!;
+        const uid = key.slice(decisions.length);
+        for (const cluster of named.get(uid) ?? []) {
+          if (clusters[cluster] === undefined)
+            droppedAt.set(`${uid} ${cluster}`, world.clock.now());
+        }
+        named.set(uid, Object.keys(clusters));
         for (const [cluster, { share }] of Object.entries(clusters)) {
-          const place = `${key.slice(decisions.length)} ${cluster}`;
+          const place = `${uid} ${cluster}`;
           shares.set(place, (shares.get(place) ?? new Set()).add(share));
         }
       }
@@ -30,6 +46,9 @@ export function storedFirst(): Checker {
       const uid = marked ?? markIn(world, cluster, before)?.uid;
       if (uid === undefined) return;
       if (decisionOf(world, uid)?.clusters[cluster] === undefined) {
+        const since =
+          world.clock.now() - (droppedAt.get(`${uid} ${cluster}`) ?? Number.NEGATIVE_INFINITY);
+        if (since < onItsWayMs) return;
         world.violation('I5', `${method} ${path} in ${cluster}: no stored decision names it`);
         return;
       }

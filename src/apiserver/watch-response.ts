@@ -12,8 +12,7 @@ import type { Item, WatchEvent, WatchStream } from './backend.ts';
 import { type Call, kindOf } from './handlers/call.ts';
 import type { TimedWatch } from './handlers/query.ts';
 import { joinPieces } from './json-bytes.ts';
-import { mediaTypeOf, type Negotiated } from './negotiate.ts';
-import { protobufEvent, protobufItem, protobufObject } from './protobuf-response.ts';
+import type { Negotiated } from './negotiate.ts';
 import { includeObjectOf, partial, tableParts, wireStatus } from './respond.ts';
 import type { ApiResponse } from './types.ts';
 
@@ -64,11 +63,9 @@ export async function respondWatch(
     stream = only([{ type: 'ERROR', status: error.status }]);
   }
   const frames = new Frames(call, form, timed);
-  const media = mediaTypeOf(form.encoding);
-  const contentType = form.encoding === 'json' ? media : `${media};stream=watch`;
-  const headers = { 'content-type': contentType };
+  const headers = { 'content-type': 'application/json' };
   const follow = { stream, signal: ended.signal, call, cleanUp };
-  if (call.request.wantsEvents && form.encoding === 'json' && form.convert === undefined) {
+  if (call.request.wantsEvents && form.convert === undefined) {
     const events = followed(frames, (batch) => [frames.events(batch)], follow);
     return { status: 200, headers, body: Buffer.alloc(0), events, endless: true };
   }
@@ -178,7 +175,7 @@ class Frames {
     const { query } = call.info;
     const table =
       form.convert?.kind === 'Table' ? `${includeObjectOf(query)} ${query.get('noHeaders')}` : '';
-    this.#key = `${form.encoding} ${form.convert?.kind ?? ''} ${form.convert?.version ?? ''} ${table}`;
+    this.#key = `${form.convert?.kind ?? ''} ${form.convert?.version ?? ''} ${table}`;
   }
 
   *batch(events: readonly WatchEvent[]): Generator<Buffer> {
@@ -195,8 +192,6 @@ class Frames {
   }
 
   error(status: Status): Buffer {
-    if (this.#form.encoding === 'protobuf')
-      return protobufEvent('ERROR', protobufObject(wireStatus(status)));
     return Buffer.from(`{"type":"ERROR","object":${stringifyJson(wireStatus(status))}}\n`);
   }
 
@@ -243,17 +238,10 @@ class Frames {
     const { frames } = this.#call.parts;
     const known = frames.find(event.item, key);
     if (known !== undefined) return known;
-    const frame = this.#frame(event.type, event.item, headers);
+    const head = Buffer.from(`{"type":"${event.type}","object":`);
+    const frame = Buffer.concat([head, ...this.#object(event.item, headers), newline]);
     if (share) frames.keep(event.item, key, frame);
     return frame;
-  }
-
-  #frame(type: string, item: Item, headers: boolean): Buffer {
-    const { encoding, convert } = this.#form;
-    if (encoding === 'protobuf')
-      return protobufEvent(type, protobufItem(item, convert?.version, this.#call.parts.frames));
-    const head = Buffer.from(`{"type":"${type}","object":`);
-    return Buffer.concat([head, ...this.#object(item, headers), newline]);
   }
 
   #object(item: Item, headers: boolean): Iterable<Buffer> {
@@ -282,6 +270,8 @@ class Frames {
 
   #bookmark(initialEventsEnd: boolean): Buffer {
     const object = this.#bookmarkObject(initialEventsEnd);
+    if (this.#form.convert === undefined)
+      return Buffer.from(`{"type":"BOOKMARK","object":${stringifyJson(object)}}\n`);
     const item: Item = {
       namespace: '',
       name: '',
@@ -291,8 +281,9 @@ class Frames {
       bytes: Buffer.from(stringifyJson(object)),
       object: () => object,
     };
-    const headers = this.#first && this.#form.convert?.kind === 'Table';
+    const headers = this.#first && this.#form.convert.kind === 'Table';
     this.#first = false;
-    return this.#frame('BOOKMARK', item, headers);
+    const parts = this.#object(item, headers);
+    return Buffer.concat([Buffer.from('{"type":"BOOKMARK","object":'), ...parts, newline]);
   }
 }

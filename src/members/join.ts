@@ -12,7 +12,7 @@ import type { ConnectionSettings } from '../client/kubeconfig.ts';
 import { RestClient } from '../client/rest.ts';
 import { TlsTransport } from '../client/tls-transport.ts';
 import { type Transport, TransportError } from '../client/transport.ts';
-import { valueAt } from '../kube/object.ts';
+import { type KubeObject, valueAt } from '../kube/object.ts';
 import { ApiError } from '../kube/status.ts';
 import { formatTime } from '../kube/time.ts';
 import { recordOf } from '../reconcile/lease.ts';
@@ -97,7 +97,7 @@ export function secretNameOf(cluster: string): string {
 export async function joinMember(options: JoinOptions): Promise<Joined> {
   const { settings, onStep } = options;
   onStep?.('checking the federation');
-  await checkName(options);
+  const old = await findRefused(options);
   const open = options.openTransport ?? ((wanted) => new TlsTransport(wanted));
   const transport = open(settings);
   const member = new RestClient(transport, { userAgent, timeoutMs: 15_000 });
@@ -106,7 +106,8 @@ export async function joinMember(options: JoinOptions): Promise<Joined> {
     onStep?.('checking the cluster');
     const version = await readVersion(member, settings.server);
     const uid = await readIdentity(member);
-    await checkIdentity(options, uid);
+    if (old === undefined) await checkIdentity(options, uid);
+    else if (uidOf(old) !== uid) throw nameTaken(options.name);
     await checkWriter(options, member);
     onStep?.('making namespace, service account and rights in the cluster');
     await installInMember(member, `${options.federationId}/${options.name}`, undo);
@@ -114,7 +115,7 @@ export async function joinMember(options: JoinOptions): Promise<Joined> {
     const token = await requestToken(member, tokenSeconds);
     await tryToken(options, token.token, open);
     onStep?.('storing credential and Cluster in the federation');
-    const cluster = await store({ ...options, uid, version, token, undo });
+    const cluster = await store({ ...options, uid, version, token, undo, old });
     return { cluster, uid, version };
   } catch (error) {
     const wrapped = asUserError(error, settings.server);
@@ -126,13 +127,18 @@ export async function joinMember(options: JoinOptions): Promise<Joined> {
   }
 }
 
-async function checkName({ federation, name }: JoinOptions): Promise<void> {
+/**
+ * A Cluster of that name that may be joined again: its member no longer takes our credential, as
+ * when the token ended while nobody could renew it, or a backup brought back an older one.
+ */
+async function findRefused({ federation, name }: JoinOptions): Promise<Cluster | undefined> {
   const problem = clusterNameProblem(name);
   if (problem !== undefined) {
     throw new UserError(`"${name}" is no name for a cluster`, problem);
   }
+  let known: Cluster | undefined;
   try {
-    if ((await federation.find({ ...clusterType, name })) === undefined) return;
+    known = (await federation.find({ ...clusterType, name }))?.object<Cluster>();
   } catch (error) {
     throw new UserError(
       `the federation cannot be asked: ${messageOf(error)}`,
@@ -140,10 +146,22 @@ async function checkName({ federation, name }: JoinOptions): Promise<void> {
       { cause: error },
     );
   }
-  throw new UserError(
+  if (known === undefined) return undefined;
+  const valid = known.status?.conditions?.find(({ type }) => type === 'CredentialsValid');
+  const leaves = known.metadata.deletionTimestamp !== undefined;
+  if (valid?.status !== 'False' || leaves) throw nameTaken(name);
+  return known;
+}
+
+function nameTaken(name: string): UserError {
+  return new UserError(
     `the name "${name}" is taken by another cluster`,
     'choose another name, or unjoin that cluster first',
   );
+}
+
+function uidOf(cluster: KubeObject): unknown {
+  return valueAt(cluster, 'status', 'uid') ?? cluster.metadata.annotations?.[joinedUid];
 }
 
 async function readVersion(member: RestClient, server: string): Promise<string> {
@@ -182,8 +200,7 @@ async function checkIdentity({ federation }: JoinOptions, uid: string): Promise<
   }
   for await (const page of federation.pages(clusterType)) {
     for (const cluster of page.items) {
-      const known = valueAt(cluster, 'status', 'uid') ?? cluster.metadata.annotations?.[joinedUid];
-      if (known !== uid) continue;
+      if (uidOf(cluster) !== uid) continue;
       throw new UserError(
         `this cluster has joined already, as "${cluster.metadata.name}"`,
         `use that name, or unjoin it first: ubernetes unjoin ${cluster.metadata.name}`,
@@ -248,10 +265,12 @@ interface StoreOptions extends JoinOptions {
   readonly version: string;
   readonly token: IssuedToken;
   readonly undo: Undo[];
+  /** Joined before: it gets the new credential and address. */
+  readonly old: Cluster | undefined;
 }
 
 async function store(options: StoreOptions): Promise<Cluster> {
-  const { federation, name, undo } = options;
+  const { federation, name, undo, old } = options;
   await ensureFederationNamespace(federation);
   const secretPath = { group: '', version: 'v1', resource: 'secrets', namespace: systemNamespace };
   const secretName = secretNameOf(name);
@@ -259,6 +278,14 @@ async function store(options: StoreOptions): Promise<Cluster> {
   await federation.remove({ ...secretPath, name: secretName });
   await federation.create(secretPath, secretOf(options));
   undo.push(() => federation.remove({ ...secretPath, name: secretName }));
+  if (old !== undefined) {
+    const { server, caBundle = null, tlsServerName = null, proxyURL = null } = specOf(options);
+    const insecureSkipTLSVerify = options.settings.insecureSkipTLSVerify || null;
+    const address = { server, caBundle, tlsServerName, proxyURL, insecureSkipTLSVerify };
+    const body = { spec: { ...address, credentialsRef: { name: secretName } } };
+    const patch = { type: 'application/merge-patch+json', body } as const;
+    return (await federation.patch({ ...clusterType, name }, patch)).object<Cluster>();
+  }
   const created = (await federation.create(clusterType, clusterOf(options))).object<Cluster>();
   undo.push(() => dropCluster(federation, name));
   return created;
@@ -307,9 +334,8 @@ export function tokenAnnotations(token: IssuedToken, clock: Clock): Record<strin
   };
 }
 
-function clusterOf(options: StoreOptions): object {
-  const { settings, name, labels, region, zone, uid } = options;
-  const spec: ClusterSpec = {
+function specOf({ settings, name, region, zone }: StoreOptions): ClusterSpec {
+  return {
     server: settings.server,
     ...(settings.ca === undefined ? {} : { caBundle: Buffer.from(settings.ca).toString('base64') }),
     ...(settings.insecureSkipTLSVerify ? { insecureSkipTLSVerify: true } : {}),
@@ -319,6 +345,10 @@ function clusterOf(options: StoreOptions): object {
     ...(region === undefined ? {} : { region }),
     ...(zone === undefined ? {} : { zone }),
   };
+}
+
+function clusterOf(options: StoreOptions): object {
+  const { name, labels, uid } = options;
   return {
     apiVersion: 'ubernetes.dev/v1alpha1',
     kind: 'Cluster',
@@ -328,7 +358,7 @@ function clusterOf(options: StoreOptions): object {
       annotations: { [joinedUid]: uid },
       finalizers: [unjoinFinalizer],
     },
-    spec,
+    spec: specOf(options),
   };
 }
 

@@ -169,6 +169,17 @@ test('One places objects fairly, and only where they can start', () => {
   assert.deepEqual(shares(run({ mode: 'One', replicas: 3, rooms })), { europe: undefined });
 });
 
+test('One without a record is where its copy stands already', () => {
+  for (const { name } of three) {
+    const copies = new Map([[name, { ready: 1 }]]);
+    assert.deepEqual(Object.keys(run({ mode: 'One', copies }).decision.clusters), [name]);
+  }
+  const clusters = [...three, cluster('full', { state: 'cordoned' })];
+  const copies = new Map([['full', { ready: 1 }]]);
+  const [chosen] = Object.keys(run({ mode: 'One', clusters, copies }).decision.clusters);
+  assert.notEqual(chosen, 'full', 'a record would keep it there, a copy alone does not');
+});
+
 test('One that must leave its cluster goes first, and is made elsewhere when it is gone', () => {
   const first = run({ mode: 'One' });
   const [home] = Object.keys(first.decision.clusters) as [string];
@@ -299,6 +310,35 @@ test('a rollout with surge does not spill, and a spill does not lower a cluster 
     Object.values(shares(spilled)).reduce((a = 0, b = 0) => a + b, 0),
     33,
   );
+});
+
+test('a cluster that has come back is filled though each of its writes begins a rollout', () => {
+  const clusters = [cluster('a'), cluster('b'), cluster('c', { state: 'returned' })];
+  const asked: Record<string, number> = { a: 5, b: 4, c: 3 };
+  const ready: Record<string, number> = { a: 5, b: 4, c: 0 };
+  let previous: Decision = {
+    ...{ number: 1, mode: 'Divide' },
+    clusters: { a: { share: 5 }, b: { share: 4 }, c: { share: 3, replaced: true } },
+  };
+  let last = 0;
+  for (let round = 0; round < 40; round++) {
+    // The controllers have not seen the change; then all pods are ready.
+    for (const seen of [false, true]) {
+      if (seen) for (const name of Object.keys(asked)) ready[name] = asked[name]!;
+      const copies = new Map(
+        Object.entries(ready).map(([name, count]) => [
+          name,
+          { ready: count, midRollout: !seen && name === 'c' },
+        ]),
+      );
+      ({ decision: previous } = run({ clusters, copies, previous }));
+      for (const name of Object.keys(asked)) asked[name] = previous.clusters[name]?.share ?? 0;
+      if (round > 0 || seen)
+        assert.ok(asked['c']! >= last, `round ${round}: it gave ${asked['c']}`);
+      last = asked['c']!;
+    }
+  }
+  assert.deepEqual(asked, { a: 3, b: 3, c: 3 });
 });
 
 test('it looks again when the first pending pod becomes due, or when a try is', () => {

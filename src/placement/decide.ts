@@ -86,7 +86,7 @@ function scopeInput(input: DecideInput, mode: Mode, clusters: readonly ClusterFa
   // A divided Job's completions cannot be divided again: it stays where it was begun.
   if (isDividedJob(input, mode)) return { clusters, choice, before, guard, pinned: () => true };
   if (mode !== 'One') return { clusters, choice, before, guard };
-  const roomy = roomyFirst(clusters, input);
+  const roomy = holdersFirst(roomyFirst(clusters, input), input);
   const hand = (cluster: ClusterFacts): boolean =>
     cluster.state === 'draining' ||
     (cluster.state === 'lost' && input.frozen !== true && input.rules.failover?.mode === 'Move');
@@ -110,6 +110,13 @@ function roomyFirst(clusters: readonly ClusterFacts[], input: DecideInput): Clus
   const need = input.replicas ?? 1;
   const fits = (cluster: ClusterFacts): boolean => (input.rooms?.get(cluster.name) ?? need) >= need;
   return [...clusters.filter(fits), ...clusters.filter((cluster) => !fits(cluster))];
+}
+
+/** For One, when nothing is on record: where a copy stands already comes first. */
+function holdersFirst(clusters: ClusterFacts[], input: DecideInput): ClusterFacts[] {
+  if (input.previous !== undefined || input.copies.size === 0) return clusters;
+  const holds = (cluster: ClusterFacts): boolean => input.copies.has(cluster.name);
+  return [...clusters.filter(holds), ...clusters.filter((cluster) => !holds(cluster))];
 }
 
 function outcomeOf(input: DecideInput, mode: Mode, scope: Scope): Outcome {

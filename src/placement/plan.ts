@@ -111,7 +111,8 @@ function move(input: StepInput, seats: Seats, start: Float64Array, target: Float
   // In the middle of a rollout, and under "never move what runs", only what is over its bound moves
   // freely.
   const rolling = slots.some((slot) => slot.midRollout);
-  const first = rolling || motion === 0 ? Math.min(free, overBound) : free;
+  const bound = rolling ? overBound + underway(slots) : overBound;
+  const first = rolling || motion === 0 ? Math.min(free, bound) : free;
   let plan = firstSeats(seats, first, start, upper(start, target));
   let gone = first;
   if (motion === 0 && !rolling && free > first) {
@@ -123,6 +124,19 @@ function move(input: StepInput, seats: Seats, start: Float64Array, target: Float
   }
   const left = withoutLastSeats(seats, gone, shared, start);
   return { plan: plan.map((value, i) => value - (start[i]! - left[i]!)), budget, surplus };
+}
+
+/**
+ * Replicas that a cluster that has come back was asked for and that are not ready yet: it holds
+ * only what is ready, so that without them each step of its rollout would take back what the last
+ * one gave.
+ */
+function underway(slots: readonly Slot[]): number {
+  let count = 0;
+  for (const { standing, ask, short, hold } of slots) {
+    if (standing === 'open') count += Math.max(0, ask - short - hold);
+  }
+  return count;
 }
 
 /**

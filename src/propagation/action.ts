@@ -12,7 +12,13 @@ import { type Difference, differences, type ListKeys, mergeThreeWay } from './th
 
 /** What should stand in the cluster. */
 export type Wanted =
-  | { readonly kind: 'copy'; readonly templateUid: string; readonly rendering: Rendering }
+  | {
+      readonly kind: 'copy';
+      readonly templateUid: string;
+      readonly rendering: Rendering;
+      /** What stands there is of a template that no record knows: it is taken over. */
+      readonly adopts: boolean;
+    }
   /**
    * By record (a tombstone, or a decision that took the copy away): delete it, or take our mark
    * off.
@@ -57,7 +63,7 @@ export function nextAction(wanted: Wanted, copy: Copy, listKeys: ListKeys): Acti
     return { do: 'wait', reason: 'Terminating', message: 'the copy is being deleted' };
   }
   if (mark === undefined) return { do: 'create', rendering };
-  if (mark.uid !== wanted.templateUid) {
+  if (mark.uid !== wanted.templateUid && !wanted.adopts) {
     const message = 'the copy of an earlier object of this name still stands there';
     return { do: 'wait', reason: 'OlderCopy', message };
   }

@@ -183,6 +183,7 @@ export class Propagation {
       this.#executors.set(name, executor);
       if (this.#fleetTimer !== undefined) executor.start();
       for (const unit of this.units.all()) if (!unit.empty) executor.watch(unit.type);
+      executor.catchUp();
     } else if (now !== undefined) executor!.update(now);
     this.#fleetChanged();
   }
@@ -241,6 +242,7 @@ export class Propagation {
     if (unit === undefined) return undefined;
     const afterTombstones = await this.#bury(unit);
     const afterDecision = unit.standing === undefined ? undefined : await this.#decide(unit);
+    this.#announce(unit);
     this.units.changed(unit);
     const times = [afterTombstones, afterDecision].filter((time) => time !== undefined);
     return times.length === 0 ? undefined : { requeueAfterMs: Math.max(0, Math.min(...times)) };
@@ -284,7 +286,7 @@ export class Propagation {
       await this.#records.storeDecision(unit, result.decision, removing);
     }
     this.#ledger.note(result);
-    this.#announce(unit, result.sharesChanged || owed);
+    if (result.sharesChanged || owed) unit.announced = undefined;
     return result.lookAgainAt === undefined ? undefined : result.lookAgainAt - now;
   }
 
@@ -310,10 +312,13 @@ export class Propagation {
     return modeOf(unit.type, unit.template!).mode === 'One';
   }
 
-  /** Tells executors of a new decision or a new template, once. */
-  #announce(unit: Unit, decisionChanged: boolean): void {
-    const version = unit.template?.metadata.resourceVersion ?? '';
-    if (!decisionChanged && unit.announced === version) return;
+  /**
+   * Tells executors of a new decision, a new template or a deletion, once: from there on each keeps
+   * its own pace, and only what changes in its member disturbs it.
+   */
+  #announce(unit: Unit): void {
+    const version = [unit.template?.metadata.resourceVersion, ...unit.tombstones.keys()].join(' ');
+    if (unit.announced === version) return;
     unit.announced = version;
     for (const name of unit.clusters()) this.#executors.get(name)?.add(unit);
     this.#statuses.add(unit);
@@ -330,11 +335,9 @@ export class Propagation {
         else next = Math.min(next ?? left, left);
         continue;
       }
-      const owing = this.#owing(unit, uid);
-      if (owing.length === 0) {
-        await this.#records.complete(unit, uid, [...(unit.answered.get(uid) ?? [])]);
-        next = Math.min(next ?? tombstoneKeptMs, tombstoneKeptMs);
-      } else for (const cluster of owing) this.#executors.get(cluster)?.add(unit);
+      if (this.#owing(unit, uid).length > 0) continue;
+      await this.#records.complete(unit, uid, [...(unit.answered.get(uid) ?? [])]);
+      next = Math.min(next ?? tombstoneKeptMs, tombstoneKeptMs);
     }
     return next;
   }

@@ -18,6 +18,8 @@ export class Copy {
   problem: Problem | undefined;
   /** Uids of templates whose copy is known to be gone from here. */
   readonly goneFrom = new Set<string>();
+  /** A create was sent and its outcome is not known: it may stand there though `live` says not. */
+  unsure = false;
   drift: DriftEntry[] = [];
   altered: string[] = [];
   /** What in it is not ours, for which it was left standing, unmarked, when it should go. */
@@ -54,6 +56,7 @@ export class Copy {
   observe(object: KubeObject, federation: string): boolean {
     if (this.live !== undefined && !isNewer(object, this.live)) return false;
     this.live = object;
+    this.unsure = false;
     this.mark = markOf(object, { federation, cluster: this.cluster });
     return true;
   }
@@ -74,6 +77,7 @@ export class Copy {
   forget(): void {
     if (this.mark !== undefined) this.goneFrom.add(this.mark.uid);
     this.live = undefined;
+    this.unsure = false;
     this.mark = undefined;
     this.written = undefined;
     this.baseline = undefined;

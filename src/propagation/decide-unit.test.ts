@@ -88,6 +88,9 @@ test('copies of an earlier object of the name count for nothing', () => {
   const unit = new Unit(deployments, 'default/web');
   unit.template = deployment('new', 4);
   stands(unit, 'a', { uid: 'old', replicas: 9, ready: 9 });
+  const spec = { template: { ...unit.identity, uid: 'old' }, decision: {}, removing: {} };
+  const decision = { number: 1, mode: 'Divide', clusters: {} } as const;
+  unit.decisions.set('old', { spec, decision, resourceVersion: '1' });
   assert.deepEqual(shares(deciding(unit, ['a', 'b']).decision), { a: 2, b: 2 });
 });
 

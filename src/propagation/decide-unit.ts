@@ -113,9 +113,11 @@ export function replicasOf(unit: Unit, template: KubeObject): number | undefined
 
 function copyFacts(unit: Unit): Map<string, CopyFacts> {
   const facts = new Map<string, CopyFacts>();
-  for (const [cluster, { live, mark }] of unit.copies) {
-    // What bears another template's mark is not ours to count.
-    if (live === undefined || mark?.uid !== unit.template?.metadata.uid) continue;
+  for (const [cluster, { live, mark, unsure }] of unit.copies) {
+    if (live === undefined && unsure) facts.set(cluster, { ready: 0 });
+    // What bears another template's mark is not this one's to count, unless it is taken over.
+    if (live === undefined || mark === undefined) continue;
+    if (mark.uid !== unit.template?.metadata.uid && unit.knows(mark.uid)) continue;
     facts.set(cluster, {
       ready: readyOf(live),
       ...askOf(live),
@@ -176,5 +178,7 @@ export function removingAfter(
 
 function owes(unit: Unit, cluster: string): boolean {
   const copy = unit.copies.get(cluster);
-  return copy === undefined || copy.live !== undefined;
+  if (copy === undefined) return true;
+  if (copy.unsure) return true;
+  return copy.live !== undefined && copy.mark?.uid === unit.template?.metadata.uid;
 }

@@ -154,7 +154,8 @@ export class Executor {
     } catch (error) {
       return this.#fail(unit, copy, error);
     } finally {
-      if (before !== copy.problem) this.#options.onCopyChange(unit, 'copy');
+      // The same failure again, at a later time, is no news.
+      if (!sameProblem(before, copy.problem)) this.#options.onCopyChange(unit, 'copy');
       this.#answer(unit, copy);
     }
   }
@@ -167,7 +168,7 @@ export class Executor {
     switch (action.do) {
       case 'nothing':
         copy.problem = undefined;
-        return this.#lookForBuried(unit, copy);
+        return this.#lookAgain(unit, copy);
       case 'adopt':
         this.#written(unit, copy, { response: copy.live!, rendering: action.rendering });
         return undefined;
@@ -191,6 +192,7 @@ export class Executor {
     rendering: Rendering,
   ): Promise<ReconcileResult | 'again' | undefined> {
     copy.keptFor = undefined;
+    copy.unsure = true;
     try {
       const target = pathOf({ ...unit.type, ...namespaceOf(unit) });
       const answer = await this.#member.client.create(target, rendering.object, {
@@ -201,6 +203,7 @@ export class Executor {
       this.#wake(unit);
       return undefined;
     } catch (error) {
+      if (error instanceof ApiError && error.code < 500) copy.unsure = false;
       if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error;
       return this.#meet(unit, copy);
     }
@@ -286,10 +289,12 @@ export class Executor {
         preconditions: { uid: uid!, resourceVersion: resourceVersion! },
       });
       const said = answer.object<KubeObject>();
-      if (said.kind === 'Status' || said.metadata.deletionTimestamp === undefined) copy.forget();
+      const gone = said.kind === 'Status' || said.metadata.deletionTimestamp === undefined;
+      if (gone) copy.forget();
       else copy.observe(said, this.#options.federation);
       this.#options.onCopyChange(unit, 'copy');
-      return undefined;
+      // The name is free for whatever template bears it now.
+      return gone ? 'again' : undefined;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.code === 404 || error.reason === 'Conflict') return this.#refresh(unit, copy);
@@ -307,13 +312,11 @@ export class Executor {
       cluster: this.cluster,
       strangers,
     });
-    const next = await this.#unmark(unit, copy);
-    if (next === undefined) copy.keptFor = strangers;
-    this.#options.onCopyChange(unit, 'copy');
-    return next;
+    return this.#unmark(unit, copy, strangers);
   }
 
-  async #unmark(unit: Unit, copy: Copy): Promise<'again' | undefined> {
+  /** `keptFor`: what is in it, when it was to be deleted. */
+  async #unmark(unit: Unit, copy: Copy, keptFor?: string): Promise<'again'> {
     try {
       const patch = {
         type: 'application/merge-patch+json',
@@ -321,7 +324,9 @@ export class Executor {
       } as const;
       await this.#member.client.patch(this.#path(unit), patch);
       copy.forget();
-      return undefined;
+      copy.keptFor = keptFor;
+      this.#options.onCopyChange(unit, 'copy');
+      return 'again';
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (error.code === 404 || error.reason === 'Conflict') return this.#refresh(unit, copy);
@@ -380,19 +385,22 @@ export class Executor {
   }
 
   /**
-   * Before it is said that nothing is left of a deleted template: a live look under its name, once,
-   * since a copy
-   * that lost its label is in no watch.
+   * Before it is said that nothing is left: a live look under its name, once. A copy that lost its
+   * label is in no watch, and a write whose answer was lost may have been carried out.
    */
-  async #lookForBuried(unit: Unit, copy: Copy): Promise<'again' | undefined> {
-    const unseen = [...unit.tombstones.keys()].filter((uid) => !copy.goneFrom.has(uid));
-    if (unseen.length === 0 || copy.live !== undefined) return undefined;
+  async #lookAgain(unit: Unit, copy: Copy): Promise<'again' | undefined> {
+    if (copy.live !== undefined) return undefined;
+    const unseen = [...unit.tombstones]
+      .filter(([uid, { spec }]) => spec.completedAt === undefined && !copy.goneFrom.has(uid))
+      .map(([uid]) => uid);
+    if (unseen.length === 0 && !copy.unsure) return undefined;
     const answer = await this.#member.client.find(this.#path(unit));
     for (const uid of unseen) copy.goneFrom.add(uid);
-    if (answer === undefined) return undefined;
-    copy.observe(answer.object(), this.#options.federation);
-    if (copy.mark !== undefined && unit.tombstones.has(copy.mark.uid)) return 'again';
+    if (answer !== undefined) copy.observe(answer.object(), this.#options.federation);
+    const uid = copy.mark?.uid;
+    if (uid !== undefined && unit.knows(uid)) return 'again';
     copy.forget();
+    this.#options.onCopyChange(unit, 'copy');
     return undefined;
   }
 
@@ -412,6 +420,10 @@ export class Executor {
   #path(unit: Unit): string {
     return pathOf({ ...unit.type, ...namespaceOf(unit), name: unit.name });
   }
+}
+
+function sameProblem(a: Copy['problem'], b: Copy['problem']): boolean {
+  return a?.reason === b?.reason && a?.message === b?.message;
 }
 
 function namespaceOf(unit: Unit): { namespace?: string } {

@@ -35,6 +35,11 @@ export class Fleet {
   readonly #lost = new Map<string, { readonly at: number; readonly replicas: number }>();
   readonly #returned = new Map<string, number>();
   #facts: readonly ClusterFacts[] | undefined;
+  /**
+   * Since when most members are in sight (monotonic ms), as far as this process knows: before that,
+   * silence said more about us than about them.
+   */
+  #seesMostSince: number | undefined;
   /** When a cluster's labels, places or taints last changed. */
   #describedAt = Number.NEGATIVE_INFINITY;
 
@@ -62,6 +67,8 @@ export class Fleet {
 
   /** Takes in the members' newest states. True when the facts have changed. */
   refresh(): boolean {
+    if (this.frozen) this.#seesMostSince = undefined;
+    else this.#seesMostSince ??= this.#options.clock.monotonic();
     for (const member of this.#options.members.list()) this.#judge(member);
     const before = this.#facts;
     this.#facts = undefined;
@@ -90,7 +97,7 @@ export class Fleet {
     const due = this.#options.members
       .list()
       .filter((member) => member.unreachableSince !== undefined && !this.#lost.has(member.name))
-      .map((member) => member.unreachableSince! + this.#options.failoverAfterMs - now);
+      .map((member) => this.#options.failoverAfterMs - this.#awayMs(member, now));
     return due.length === 0 ? undefined : Math.max(1000, Math.min(...due));
   }
 
@@ -103,11 +110,16 @@ export class Fleet {
       return;
     }
     if (this.#lost.has(name) || this.frozen || member.unreachableSince === undefined) return;
-    const away = this.#options.clock.monotonic() - member.unreachableSince;
+    const away = this.#awayMs(member, this.#options.clock.monotonic());
     if (away < this.#options.failoverAfterMs || !this.#mayLose(name)) return;
     const replicas = this.#options.replicasIn(name);
     this.#lost.set(name, { at: this.#options.clock.monotonic(), replicas });
     this.#options.remember(name, true);
+  }
+
+  /** How long it has been out of reach while most others were in sight, milliseconds. */
+  #awayMs({ unreachableSince }: Member, now: number): number {
+    return now - Math.max(unreachableSince ?? now, this.#seesMostSince ?? now);
   }
 
   /** The budget: one cluster an hour, more only while all of them together hold little. */

@@ -124,7 +124,7 @@ export class Preflight {
     const templateUid = unit.template!.metadata.uid ?? '';
     if (copy?.live !== undefined && copy.mark?.uid === templateUid) {
       const action = nextAction(
-        { kind: 'copy', templateUid, rendering },
+        { kind: 'copy', templateUid, rendering, adopts: false },
         copy,
         this.#options.types.listKeys(type),
       );

@@ -102,9 +102,11 @@ export class StatusWriter {
   }
 
   #statusOf(unit: Unit, cluster: string): CopyStatus {
-    const live = unit.copies.get(cluster)?.live;
+    const copy = unit.copies.get(cluster);
+    // The copy of an earlier object of this name says nothing about this one.
+    const live = copy?.mark?.uid === unit.template?.metadata.uid ? copy?.live : undefined;
     const status = live?.['status'] as JsonObject | undefined;
-    const written = unit.copies.get(cluster)?.written?.hash;
+    const written = copy?.written?.hash;
     const observed = status?.['observedGeneration'];
     const seen = typeof observed !== 'number' || observed >= (live?.metadata.generation ?? 0);
     return {

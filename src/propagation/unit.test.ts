@@ -103,6 +103,22 @@ test("a tombstone takes its own template's copy, also when a new template bears 
   assert.equal(unit.wanted('eu', about).kind, 'copy');
 });
 
+test('a copy is taken over when no record knows its template', () => {
+  const { unit } = fresh();
+  unit.template = template('u2');
+  decided(unit, 'u2', { eu: {} });
+  copyStands(unit, 'eu', 'u1');
+  const adopts = (): unknown => {
+    const wanted = unit.wanted('eu', about);
+    return wanted.kind === 'copy' && wanted.adopts;
+  };
+  assert.equal(adopts(), true);
+  decided(unit, 'u1', { eu: {} });
+  assert.equal(adopts(), false, 'its tombstone is still on its way');
+  unit.decisions.delete('u1');
+  assert.equal(adopts(), true);
+});
+
 test('a deletion that orphans takes the mark off', () => {
   const { unit } = fresh();
   copyStands(unit, 'eu', 'u1');

@@ -49,8 +49,8 @@ export class Unit {
   result: DecideResult | undefined;
   /** A decision cannot be made or stored; shown in Distribution. */
   obstacle: { readonly reason: string; readonly message: string } | undefined;
-  /** resourceVersion of the template that executors were last told of. */
-  announced = '';
+  /** The template and tombstones that executors were last told of; undefined: tell them. */
+  announced: string | undefined;
   /** Template uid → clusters that have answered its tombstone in this process. */
   readonly answered = new Map<string, Set<string>>();
   /** Monotonic time since which it waits for members to be looked through, milliseconds. */
@@ -129,6 +129,15 @@ export class Unit {
     return uid !== undefined && this.tombstones.has(uid) ? undefined : this.template;
   }
 
+  /**
+   * Whether a record tells of a template that bears or bore this name. Every copy had a decision
+   * before it was made, so that one of a template without any belongs to a history that this store
+   * has lost: a backup was restored, or its tombstone was kept long enough.
+   */
+  knows(templateUid: string): boolean {
+    return this.decisions.has(templateUid) || this.tombstones.has(templateUid);
+  }
+
   /** Every cluster in which there is, was or should be a copy. */
   clusters(): Set<string> {
     const names = new Set(this.copies.keys());
@@ -157,7 +166,12 @@ export class Unit {
     const share = wantedIn(stored.decision, cluster);
     if (share !== undefined) {
       const rendering = this.#render(cluster, share, about);
-      return { kind: 'copy', templateUid, rendering };
+      return {
+        kind: 'copy',
+        templateUid,
+        rendering,
+        adopts: uid !== undefined && !this.knows(uid),
+      };
     }
     const { removing } = stored.spec;
     const how = Object.hasOwn(removing, cluster) ? removing[cluster] : undefined;

@@ -53,6 +53,7 @@ export function addJoin(program: Command, { clock, output }: CommandContext): vo
       'after',
       `
 The administrator's credential is used once, to make a service account in the cluster, and is not stored.
+A member that no longer takes our credential gets a new one when it is joined again under its name.
 
 Examples:
   ubernetes join eu-west --kubeconfig ./federation/admin.kubeconfig --member-kubeconfig ~/.kube/eu-west
