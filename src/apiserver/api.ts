@@ -10,6 +10,7 @@ import type { ResourceType } from '../kube/resource.ts';
 import { isApiError } from '../kube/status.ts';
 import type { Store } from '../store/store.ts';
 import { AdmissionChain, type AdmissionChainOptions } from './admission/chain.ts';
+import type { QuotaLedger } from './admission/quota-ledger.ts';
 import { type Admit, admitAll, type Companions } from './admission.ts';
 import type { Backend, RequestContext } from './backend.ts';
 import { readBaseTypes } from './catalog/recorded.ts';
@@ -49,6 +50,8 @@ export interface Api {
   readonly catalog: Catalog;
   readonly registry: Registry;
   readonly typeSource: TypeSource;
+  /** What is used of ResourceQuotas; absent without `admission`. */
+  readonly quotas?: QuotaLedger;
   /** /api, /apis, /openapi and /version, in the order to be asked. */
   readonly nonResources: readonly NonResource[];
   /** Ends timers and watches; the store stays open. */
@@ -92,6 +95,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     catalog,
     registry,
     typeSource,
+    ...(chain === undefined ? {} : { quotas: chain.quotas }),
     nonResources: [
       new Discovery(catalog),
       new OpenApi(catalog),

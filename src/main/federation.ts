@@ -4,7 +4,7 @@ import { clusterDistributionKind, distributionKind, ownGroup } from '../api/dist
 import { decisionKind, tombstoneKind } from '../api/records.ts';
 import type { AdmissionChainOptions } from '../apiserver/admission/chain.ts';
 import type { Admit } from '../apiserver/admission.ts';
-import { createApi } from '../apiserver/api.ts';
+import { type Api, createApi } from '../apiserver/api.ts';
 import type { TokenVerifier } from '../apiserver/auth/authenticate.ts';
 import { rbacAdmission } from '../apiserver/auth/escalation.ts';
 import type { ServiceAccountTokens } from '../apiserver/auth/service-account-tokens.ts';
@@ -121,7 +121,11 @@ export async function startFederation(given: FederationOptions): Promise<Federat
     parts.preflight = new Preflight({ ...shared, units, members, fleet: () => propagation.fleet });
   }
   await propagation.start();
-  const stopLifecycle = await startLifecycle({ ...shared, types: () => api.catalog.list() });
+  const stopLifecycle = await startLifecycle({
+    ...shared,
+    types: () => api.catalog.list(),
+    ...(api.quotas === undefined ? {} : { quotas: api.quotas }),
+  });
   return {
     handler: api.handler,
     health: api.health,
@@ -151,11 +155,16 @@ function counted(options: FederationOptions): FederationOptions {
   };
 }
 
+interface Served extends Api {
+  readonly handler: ApiHandler;
+  readonly health: HealthChecks;
+}
+
 /** The API with its kinds, admission and backends, ready to take requests. */
 async function serveApi(
   options: FederationOptions,
   { access, parts }: { access: Access; parts: Parts },
-): Promise<{ handler: ApiHandler; catalog: Catalog; health: HealthChecks; close(): void }> {
+): Promise<Served> {
   const { store, clock, random, log, telemetry } = options;
   const api = await createApi({
     store,
@@ -191,7 +200,7 @@ async function serveApi(
       ...(options.observers ?? []),
     ],
   });
-  return { handler, health, catalog: api.catalog, close: () => api.close() };
+  return { ...api, handler, health };
 }
 
 function membersOf(

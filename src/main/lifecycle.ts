@@ -6,6 +6,7 @@ import type { RestClient } from '../client/rest.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import { GarbageCollector } from '../lifecycle/garbage.ts';
 import { NamespaceLifecycle } from '../lifecycle/namespaces.ts';
+import { QuotaStatus, type QuotaUsages } from '../lifecycle/quota-status.ts';
 import { ServiceAccounts } from '../lifecycle/service-accounts.ts';
 import type { Store } from '../store/store.ts';
 
@@ -14,6 +15,8 @@ export interface LifecycleOptions {
   /** Of the federation itself. */
   readonly client: RestClient;
   readonly types: () => readonly ResourceType[];
+  /** Absent: no quota is counted. */
+  readonly quotas?: QuotaUsages;
   /** PEM of the CA that is published in every namespace. */
   readonly authority?: string;
   readonly clock: Clock;
@@ -29,7 +32,10 @@ export async function startLifecycle(options: LifecycleOptions): Promise<() => P
   namespaces.start();
   accounts.start();
   await garbage.start();
+  const { quotas } = options;
+  const status = quotas === undefined ? undefined : new QuotaStatus({ ...options, quotas });
+  status?.start();
   return async () => {
-    await Promise.all([garbage.stop(), namespaces.stop(), accounts.stop()]);
+    await Promise.all([garbage.stop(), namespaces.stop(), accounts.stop(), status?.stop()]);
   };
 }

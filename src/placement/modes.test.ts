@@ -38,7 +38,6 @@ const kinds: Readonly<Record<string, readonly string[]>> = {
     'serviceaccounts',
     'namespaces',
     'limitranges',
-    'resourcequotas',
     'ingresses.networking.k8s.io',
     'networkpolicies.networking.k8s.io',
     'poddisruptionbudgets.policy',

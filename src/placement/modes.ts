@@ -59,6 +59,8 @@ const builtIn: ReadonlyMap<string, Mode> = new Map<string, Mode>([
   ...each('Divide', 'deployments.extensions', 'replicasets.extensions'),
   ...each('One', 'statefulsets.apps', 'jobs.batch', 'cronjobs.batch'),
   ...each('One', 'pods', 'persistentvolumeclaims'),
+  // Counted by the federation, over all of its clusters.
+  ...each('Home', 'resourcequotas'),
   // What describes one cluster's own parts, or the API server that holds it, means nothing in
   // another.
   ...each('Home', 'events', 'events.events.k8s.io', 'leases.coordination.k8s.io'),
@@ -111,6 +113,7 @@ export function modeOf(type: ModeType, object: KubeObject): ModeAnswer {
   const known = builtIn.get(name);
   if (known === undefined && !builtInGroups.has(type.group)) return customMode(type);
   const mode = known ?? 'Copy';
+  if (name === 'resourcequotas') return { mode, why: 'the federation counts it over all clusters' };
   if (mode === 'Home') return { mode, why: `${name} belong to one cluster` };
   if (name === 'persistentvolumeclaims' || name === 'statefulsets.apps')
     return { mode, why: `${name} hold data`, holdsData: true };

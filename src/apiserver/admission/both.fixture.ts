@@ -45,6 +45,8 @@ export interface Both extends AsyncDisposable {
   readonly real: Send;
   readonly ours: Send;
   readonly api: Api;
+  /** Into ours. */
+  readonly transport: Transport;
   readonly fleet: Fleet;
   /** `https://127.0.0.1:PORT` and the PEM that it is trusted by, in base64. */
   readonly hooks: { readonly url: string; readonly caBundle: string };
@@ -85,9 +87,11 @@ export async function startBoth(
     log: silentLogger,
   });
   const admin = { name: 'admin', groups: ['system:masters'], extra: {} };
+  const transport = inProcessTransport(handler, admin);
   return {
     real: sending(real),
-    ours: sending(inProcessTransport(handler, admin)),
+    ours: sending(transport),
+    transport,
     api,
     fleet,
     hooks: {

@@ -14,7 +14,9 @@ import { type AdmissionTypes, Attributes } from './attributes.ts';
 import type { Conditions } from './conditions.ts';
 import { Configured } from './configured.ts';
 import { type Hook, hooksOf } from './hooks.ts';
+import { checkLimitRanges, withLimitRanges } from './limit-ranges.ts';
 import { mutateByWebhooks, type WebhookParts } from './mutating-webhooks.ts';
+import { QuotaLedger } from './quota-ledger.ts';
 import { Reinvocation } from './reinvocation.ts';
 import { matchRules } from './rules.ts';
 import { validateByWebhooks } from './validating-webhooks.ts';
@@ -40,12 +42,14 @@ export class AdmissionChain implements Admission {
   readonly #mutating: Configured<Hook>;
   readonly #validating: Configured<Hook>;
   readonly #ended: () => void;
+  readonly quotas: QuotaLedger;
 
   constructor(parts: ChainParts) {
     this.#parts = parts;
     this.#calls = new WebhookCalls({ ...parts, open: parts.openWebhook });
     this.#mutating = this.#hooks('mutatingwebhookconfigurations');
     this.#validating = this.#hooks('validatingwebhookconfigurations');
+    this.quotas = new QuotaLedger(parts.collections);
     this.#ended = parts.types.onChange(() => {
       this.#mutating.forget();
       this.#validating.forget();
@@ -58,6 +62,7 @@ export class AdmissionChain implements Admission {
       this.#parts.collections.load(namespaces),
       this.#mutating.load(),
       this.#validating.load(),
+      this.quotas.load(),
     ]);
   }
 
@@ -67,10 +72,14 @@ export class AdmissionChain implements Admission {
   }
 
   async mutate(context: RequestContext, request: AdmissionRequest) {
-    if (isExempt(request.type) || this.#mutating.entries.length === 0) return request.object;
+    const { collections } = this.#parts;
+    let object = withLimitRanges(request, collections);
+    if (isExempt(request.type) || this.#mutating.entries.length === 0) return object;
     const reinvocation = new Reinvocation();
-    let { object } = request;
     do {
+      const limited = withLimitRanges({ ...request, object }, collections);
+      if (limited !== object) reinvocation.stale();
+      object = limited;
       const mutation = { context, request: { ...request, object }, reinvocation };
       object = await mutateByWebhooks(mutation, this.#webhooks(this.#mutating));
     } while (reinvocation.again());
@@ -80,10 +89,13 @@ export class AdmissionChain implements Admission {
   async validate(context: RequestContext, request: AdmissionRequest) {
     if (request.type.group === group && request.operation !== 'DELETE')
       warnOfServices(context, request.object);
-    if (isExempt(request.type) || this.#validating.entries.length === 0) return request.object;
-    const { types } = this.#parts;
-    const attributes = new Attributes(context, request, { types, phase: 'validating' });
-    await validateByWebhooks(attributes, this.#webhooks(this.#validating));
+    const { types, collections } = this.#parts;
+    checkLimitRanges(request, collections);
+    if (!isExempt(request.type) && this.#validating.entries.length > 0) {
+      const attributes = new Attributes(context, request, { types, phase: 'validating' });
+      await validateByWebhooks(attributes, this.#webhooks(this.#validating));
+    }
+    await this.quotas.check(request);
     return request.object;
   }
 

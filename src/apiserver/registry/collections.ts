@@ -6,7 +6,7 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { ApiError } from '../../kube/status.ts';
 import type { Change, Store } from '../../store/store.ts';
-import { Collection } from './collection.ts';
+import { Collection, type CommittedChange } from './collection.ts';
 import { fieldReaderOf } from './field-labels.ts';
 import { itemOfEntry } from './item.ts';
 import { RecentChanges } from './recent-changes.ts';
@@ -40,6 +40,9 @@ export interface LiveCollection {
   readonly recent: RecentChanges;
 }
 
+/** `prefix` is that of the collection. */
+export type CommitListener = (prefix: string, change: CommittedChange) => void;
+
 interface Waiter {
   readonly revision: number;
   readonly wake: () => void;
@@ -54,6 +57,7 @@ export class Collections {
   /** Objects behind values that are being committed: saves parsing what was just encoded. */
   readonly #objects = new WeakMap<Buffer, KubeObject>();
   readonly #waiters = new Set<Waiter>();
+  readonly #listeners = new Set<CommitListener>();
   readonly #unsubscribe: () => void;
   #revision: number;
 
@@ -73,6 +77,11 @@ export class Collections {
     this.#unsubscribe();
     for (const { watchers } of this.#open.values())
       for (const watcher of [...watchers]) watcher.events.close();
+  }
+
+  /** Called with every change of a collection that is in memory, when it shows it. */
+  onCommitted(listener: CommitListener): void {
+    this.#listeners.add(listener);
   }
 
   /** The collections that are in memory. */
@@ -167,6 +176,7 @@ export class Collections {
         : itemOfEntry(entry, { object: this.#objects.get(entry.value), readFields });
     const committed = live.items.apply(change, item);
     live.recent.add(committed);
+    for (const listener of this.#listeners) listener(live.items.prefix, committed);
     live.watchers.dispatch(committed);
   }
 }

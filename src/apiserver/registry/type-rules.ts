@@ -8,6 +8,7 @@ import { type JsonObject, type KubeObject, objectAt, valueAt } from '../../kube/
 import { groupResource } from '../../kube/resource.ts';
 import type { StatusCause } from '../../kube/status.ts';
 import { invalidValue } from '../../kube/validate-meta.ts';
+import { withImpliedDefaults } from '../admission/container-defaults.ts';
 import { checkWebhooks } from '../admission/webhook-check.ts';
 import { immutabilityOf } from './immutable.ts';
 
@@ -27,6 +28,7 @@ const rules: Readonly<Record<string, TypeRules>> = {
   configmaps: { validate: (object, old) => immutableCauses(object, old, ['data', 'binaryData']) },
   secrets: { prepare: prepareSecret, validate: validateSecret },
   namespaces: { prepare: prepareNamespace, validate: validateNamespace },
+  limitranges: { prepare: withImpliedDefaults },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
   'validatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
 };
