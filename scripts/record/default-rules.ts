@@ -32,6 +32,69 @@ const neverDefaults: readonly RegExp[] = [
   /\.Lease#/,
 ];
 
+/**
+ * What one sample alone cannot show: two names of one field, and defaults that depend on the length
+ * of a list or on what is already there.
+ */
+const known: DefaultRules = {
+  'io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerBehavior': [
+    {
+      field: 'scaleUp',
+      value: {
+        stabilizationWindowSeconds: 0,
+        selectPolicy: 'Max',
+        policies: [
+          {
+            type: 'Pods',
+            value: 4,
+            periodSeconds: 15,
+          },
+          {
+            type: 'Percent',
+            value: 100,
+            periodSeconds: 15,
+          },
+        ],
+      },
+      fills: true,
+    },
+    {
+      field: 'scaleDown',
+      value: {
+        selectPolicy: 'Max',
+        policies: [
+          {
+            type: 'Percent',
+            value: 100,
+            periodSeconds: 15,
+          },
+        ],
+      },
+      fills: true,
+    },
+  ],
+  'io.k8s.api.core.v1.PodSpec': [
+    {
+      field: 'serviceAccountName',
+      copy: 'serviceAccount',
+    },
+    {
+      field: 'serviceAccount',
+      mirrors: 'serviceAccountName',
+    },
+  ],
+  'io.k8s.api.core.v1.ServiceSpec': [
+    {
+      field: 'externalTrafficPolicy',
+      value: 'Cluster',
+      when: {
+        present: 'externalIPs',
+        is: true,
+      },
+    },
+  ],
+};
+
 export class DefaultSamples {
   readonly #samples = new Map<string, Sample[]>();
   readonly #nodes = new Map<string, SchemaNode>();
@@ -75,7 +138,8 @@ export class DefaultSamples {
         if (fitted === undefined) unexplained.push(`${definition}#${name}`);
         else found.push(...fitted);
       }
-      if (found.length > 0) rules[definition] = ordered(found);
+      const all = [...ordered(found), ...(known[definition] ?? [])];
+      if (all.length > 0) rules[definition] = all;
     }
     return { rules, unexplained };
   }

@@ -382,12 +382,12 @@ test('metadata alone is cut out of the bytes of objects', async () => {
 });
 
 test('what cannot be given is 406, also a review as a Table', async () => {
-  const protobuf = { accept: 'application/vnd.kubernetes.protobuf' };
-  assert.equal(statusOf(await send('GET', path, { headers: protobuf })).reason, 'NotAcceptable');
+  const cbor = { accept: 'application/cbor' };
+  assert.equal(statusOf(await send('GET', path, { headers: cbor })).reason, 'NotAcceptable');
   const table = { ...json, accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' };
   const review = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
   assert.equal((await send('POST', review, { headers: table, body: {} })).status, 406);
-  const both = { accept: 'application/vnd.kubernetes.protobuf,application/json' };
+  const both = { accept: 'application/cbor,application/json' };
   assert.equal((await send('GET', path, { headers: both })).status, 200);
 });
 

@@ -1,12 +1,12 @@
 /** Which form a client wants its answer in: the Accept header read as kube-apiserver reads it. */
 import { ApiError } from '../kube/status.ts';
 
-export type Encoding = 'json' | 'yaml';
+export type Encoding = 'json' | 'yaml' | 'protobuf';
 
 export interface Conversion {
   readonly kind: 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
-  /** v1 or v1beta1 of meta.k8s.io. */
-  readonly version: string;
+  /** Of meta.k8s.io. */
+  readonly version: 'v1' | 'v1beta1';
 }
 
 export interface Negotiated {
@@ -26,6 +26,8 @@ export interface AcceptClause {
 export interface Offer {
   /** Whether Table and PartialObjectMetadata make sense here. */
   readonly conversions: boolean;
+  /** Whether the kind has a protobuf form; PartialObjectMetadata always has one. */
+  readonly protobuf: boolean;
   /** A watch: only what can be framed. */
   readonly stream: boolean;
 }
@@ -33,6 +35,7 @@ export interface Offer {
 const mediaTypes: Readonly<Record<Encoding, string>> = {
   json: 'application/json',
   yaml: 'application/yaml',
+  protobuf: 'application/vnd.kubernetes.protobuf',
 };
 
 const metaVersions: ReadonlySet<string> = new Set(['v1', 'v1beta1']);
@@ -78,7 +81,7 @@ function wildness(clause: AcceptClause): number {
 export function negotiateAccept(accept: string | undefined, offer: Offer): Negotiated | undefined {
   if (accept === undefined || accept === '') return { encoding: 'json', pretty: false };
   if (accept === 'application/json') return { encoding: 'json', pretty: false };
-  const encodings: readonly Encoding[] = offer.stream ? ['json'] : ['json', 'yaml'];
+  const encodings = offer.stream ? streamed : all;
   for (const clause of parseAccept(accept)) {
     for (const encoding of encodings) {
       if (!matches(clause, encoding)) continue;
@@ -88,6 +91,9 @@ export function negotiateAccept(accept: string | undefined, offer: Offer): Negot
   }
   return undefined;
 }
+
+const all: readonly Encoding[] = ['json', 'yaml', 'protobuf'];
+const streamed: readonly Encoding[] = ['json', 'protobuf'];
 
 function matches(clause: AcceptClause, encoding: Encoding): boolean {
   const [type, subtype] = mediaTypes[encoding].split('/');
@@ -104,11 +110,16 @@ function readParameters(
   if (stream !== undefined && stream !== '' && stream !== 'watch') return undefined;
   if (sv !== undefined && sv !== '' && sv !== 'v1') return undefined;
   const plain = { encoding, pretty: pretty === '1' };
-  if (as === undefined && g === undefined && v === undefined) return plain;
+  if (as === undefined && g === undefined && v === undefined)
+    return encoding === 'protobuf' && !offer.protobuf ? undefined : plain;
   if (!offer.conversions || g !== 'meta.k8s.io') return undefined;
   if (v === undefined || !metaVersions.has(v)) return undefined;
   if (as === undefined || !conversionKinds.has(as)) return undefined;
-  return { ...plain, convert: { kind: as as Conversion['kind'], version: v } };
+  if (encoding === 'protobuf' && as === 'Table') return undefined;
+  return {
+    ...plain,
+    convert: { kind: as as Conversion['kind'], version: v as Conversion['version'] },
+  };
 }
 
 /** @throws ApiError 406 */
@@ -116,9 +127,12 @@ export function negotiate(accept: string | undefined, offer: Offer): Negotiated 
   const found = negotiateAccept(accept, offer);
   if (found !== undefined) return found;
   const types = offer.stream
-    ? 'application/json;stream=watch'
-    : 'application/json, application/yaml';
-  throw new ApiError('NotAcceptable', `only the following media types are accepted: ${types}`);
+    ? streamed.map((encoding) => `${mediaTypes[encoding]};stream=watch`)
+    : all.map((encoding) => mediaTypes[encoding]);
+  throw new ApiError(
+    'NotAcceptable',
+    `only the following media types are accepted: ${types.join(', ')}`,
+  );
 }
 
 /** `?pretty=` decides; without it, browsers and command-line fetchers get indented JSON. */

@@ -33,6 +33,7 @@ import { requestToken, type TokenSigner } from './registry/token-request.ts';
 import type { ScalePaths, TypeBook } from './registry/type-facts.ts';
 import { servedAs } from './registry/versions.ts';
 import { Watches } from './registry/watch.ts';
+import { writeRulesOf } from './registry/write-rules.ts';
 import { type Modification, Writes } from './registry/writes.ts';
 
 /** Deletions of one deletecollection that run at the same time. */
@@ -136,7 +137,10 @@ export class Registry implements Backend {
     }
     checkWritable(ref);
     const candidate = { object: body.object, problems: body.problems };
-    return this.#writes.modify(context, ref, { make: () => candidate }, options);
+    const make = (): typeof candidate => candidate;
+    const creates = (ref.subresource ?? '') === '' && writeRulesOf(ref.type)?.createsOnUpdate;
+    const modification = creates ? { make, makeNew: make } : { make };
+    return this.#writes.modify(context, ref, modification, options);
   }
 
   async patch(

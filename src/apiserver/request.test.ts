@@ -105,7 +105,15 @@ test('nothing that can be sent makes request parsing throw anything but an ApiEr
 
 test('no Accept header breaks negotiation, and only what is offered comes out', () => {
   const clause = fc.tuple(
-    fc.constantFrom('application/json', 'application/yaml', '*/*', 'application/*', 'x', 'a/b/c'),
+    fc.constantFrom(
+      'application/json',
+      'application/yaml',
+      'application/vnd.kubernetes.protobuf',
+      '*/*',
+      'application/*',
+      'x',
+      'a/b/c',
+    ),
     fc.array(
       fc.constantFrom(';as=Table', ';g=meta.k8s.io', ';v=v1', ';q=0.5', ';q=x', ';__proto__=1'),
     ),
@@ -115,10 +123,13 @@ test('no Accept header breaks negotiation, and only what is offered comes out', 
     fc.string({ unit: 'binary' }),
   );
   fc.assert(
-    fc.property(header, fc.boolean(), fc.boolean(), (accept, conversions, stream) => {
-      const found = negotiateAccept(accept, { conversions, stream });
+    fc.property(header, fc.tuple(fc.boolean(), fc.boolean(), fc.boolean()), (accept, offer) => {
+      const [conversions, stream, protobuf] = offer;
+      const found = negotiateAccept(accept, { conversions, protobuf, stream });
       if (found === undefined) return;
-      assert.ok(found.encoding === 'json' || (found.encoding === 'yaml' && !stream));
+      assert.ok(found.encoding !== 'yaml' || !stream);
+      assert.ok(found.encoding !== 'protobuf' || protobuf || found.convert !== undefined);
+      assert.ok(found.encoding !== 'protobuf' || found.convert?.kind !== 'Table');
       if (found.convert !== undefined) assert.ok(conversions);
     }),
     { numRuns: 2000 },
@@ -137,8 +148,8 @@ test('better clauses of an Accept header come first', () => {
 test('what kubectl sends is a Table where Tables are offered and JSON where not', () => {
   const accept =
     'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json';
-  const table = negotiateAccept(accept, { conversions: true, stream: false });
+  const table = negotiateAccept(accept, { conversions: true, protobuf: true, stream: false });
   assert.deepEqual(table?.convert, { kind: 'Table', version: 'v1' });
-  const plain = negotiateAccept(accept, { conversions: false, stream: false });
+  const plain = negotiateAccept(accept, { conversions: false, protobuf: true, stream: false });
   assert.equal(plain?.convert, undefined);
 });

@@ -4,7 +4,8 @@
  */
 
 import { stringifyJson } from '../kube/json.ts';
-import type { KubeObject } from '../kube/object.ts';
+import type { JsonObject, KubeObject } from '../kube/object.ts';
+import { hasProtobuf } from '../kube/protobuf.ts';
 import { quoteGo } from '../kube/quote.ts';
 import { apiVersionOf } from '../kube/resource.ts';
 import { ApiError, badRequest, type Status } from '../kube/status.ts';
@@ -13,12 +14,14 @@ import type { Item, ListResult } from './backend.ts';
 import { type Call, kindOf } from './handlers/call.ts';
 import { indentJson, joinPieces, metadataOf } from './json-bytes.ts';
 import {
+  type Encoding,
   mediaTypeOf,
   type Negotiated,
   negotiateAccept,
   type Offer,
   wantsPretty,
 } from './negotiate.ts';
+import { protobufItem, protobufList, protobufObject } from './protobuf-response.ts';
 import type { ApiResponse } from './types.ts';
 
 /** A list above this many bytes is streamed. */
@@ -28,7 +31,11 @@ export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
 /** What this endpoint can answer with: a type that can only be created (a review) is no Table. */
 export function offerOf(call: Call): Offer {
-  return { conversions: call.type.verbs.includes('get'), stream: false };
+  return {
+    conversions: call.type.verbs.includes('get'),
+    protobuf: hasProtobuf(apiVersionOf(kindOf(call)), kindOf(call).kind),
+    stream: false,
+  };
 }
 
 /** How kube-apiserver calls a kind in such refusals: by its package. */
@@ -53,8 +60,16 @@ export function respondItem(
   const { item, status } = result;
   switch (form.convert?.kind) {
     case undefined:
+      if (form.encoding === 'protobuf')
+        return respondParts(form, status, protobufItem(item, undefined, call.parts.frames));
       return respondBytes(call, form, { status, parts: [item.bytes], object: () => item.object() });
     case 'PartialObjectMetadata':
+      if (form.encoding === 'protobuf')
+        return respondParts(
+          form,
+          status,
+          protobufItem(item, form.convert.version, call.parts.frames),
+        );
       return respondBytes(call, form, { status, parts: [...partial(item, form)] });
     case 'PartialObjectMetadataList':
       throw new ApiError(
@@ -75,20 +90,26 @@ export function respondList(call: Call, form: Negotiated, list: ListResult): Api
     ...(list.continue !== undefined && { continue: list.continue }),
     ...(list.remainingItemCount !== undefined && { remainingItemCount: list.remainingItemCount }),
   };
-  return respondBytes(call, form, {
-    status: 200,
-    parts: listParts(call, form, { list, metadata }),
-  });
+  const parts = listParts(call, form, { list, metadata });
+  if (form.encoding === 'protobuf') return respondParts(form, 200, [...parts]);
+  return respondBytes(call, form, { status: 200, parts });
 }
 
 function listParts(
   call: Call,
   form: Negotiated,
-  { list, metadata }: { list: ListResult; metadata: object },
+  { list, metadata }: { list: ListResult; metadata: JsonObject },
 ): Iterable<Buffer> {
   const { type } = call;
+  const { items } = list;
+  const protobuf = {
+    items,
+    metadata,
+    kind: { apiVersion: apiVersionOf(type), kind: type.listKind },
+  };
   switch (form.convert?.kind) {
     case undefined: {
+      if (form.encoding === 'protobuf') return protobufList(protobuf, undefined, call.parts.frames);
       const head = listHead(type.listKind, apiVersionOf(type), metadata);
       return joined(
         head,
@@ -101,7 +122,9 @@ function listParts(
         `you requested PartialObjectMetadata, but the requested object is a list (${goType({ ...type, kind: type.listKind })})`,
       );
     case 'PartialObjectMetadataList': {
-      const apiVersion = `meta.k8s.io/${form.convert.version}`;
+      const { version } = form.convert;
+      if (form.encoding === 'protobuf') return protobufList(protobuf, version, call.parts.frames);
+      const apiVersion = `meta.k8s.io/${version}`;
       const head = listHead('PartialObjectMetadataList', apiVersion, metadata);
       return joined(
         head,
@@ -193,6 +216,15 @@ export function* tableParts(
   yield listTail;
 }
 
+/** Bytes that are no JSON. */
+function respondParts(form: Negotiated, status: number, pieces: readonly Buffer[]): ApiResponse {
+  const headers = { 'content-type': mediaTypeOf(form.encoding) };
+  let size = 0;
+  for (const piece of pieces) size += piece.length;
+  if (size > streamAboveBytes) return { status, headers, body: streamed(pieces) };
+  return { status, headers, body: Buffer.concat(pieces, size) };
+}
+
 interface Content {
   readonly status: number;
   readonly parts: Iterable<Buffer>;
@@ -222,6 +254,7 @@ async function* streamed(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void,
 
 /** A Status that is no failure, in the negotiated encoding. */
 export function respondStatus(status: Omit<Status, 'code'>, form: Negotiated): ApiResponse {
+  if (form.encoding === 'protobuf') return respondParts(form, 200, protobufObject(status));
   const headers = { 'content-type': mediaTypeOf(form.encoding) };
   const text = form.encoding === 'yaml' ? stringifyYaml(status) : stringifyJson(status);
   return { status: 200, headers, body: Buffer.from(text) };
@@ -241,17 +274,20 @@ export function respondError(
   status: Status,
   headers: Readonly<Record<string, string>>,
 ): ApiResponse {
-  const form = negotiateAccept(headers.accept, { conversions: false, stream: false });
+  const offer = { conversions: false, protobuf: true, stream: false };
+  const encoding = negotiateAccept(headers.accept, offer)?.encoding ?? 'json';
   const retryAfter = status.details?.retryAfterSeconds;
-  const yaml = form?.encoding === 'yaml';
-  const wire = wireStatus(status);
-  const text = yaml ? stringifyYaml(wire) : stringifyJson(wire);
   return {
     status: status.code,
     headers: {
-      'content-type': mediaTypeOf(yaml ? 'yaml' : 'json'),
+      'content-type': mediaTypeOf(encoding),
       ...(retryAfter !== undefined && retryAfter > 0 && { 'retry-after': String(retryAfter) }),
     },
-    body: Buffer.from(text),
+    body: encodedStatus(wireStatus(status), encoding),
   };
+}
+
+function encodedStatus(status: Status, encoding: Encoding): Buffer {
+  if (encoding === 'protobuf') return Buffer.concat(protobufObject(status));
+  return Buffer.from(encoding === 'yaml' ? stringifyYaml(status) : stringifyJson(status));
 }

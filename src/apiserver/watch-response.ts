@@ -12,7 +12,8 @@ import type { Item, WatchEvent, WatchStream } from './backend.ts';
 import { type Call, kindOf } from './handlers/call.ts';
 import type { TimedWatch } from './handlers/query.ts';
 import { joinPieces } from './json-bytes.ts';
-import type { Negotiated } from './negotiate.ts';
+import { mediaTypeOf, type Negotiated } from './negotiate.ts';
+import { protobufEvent, protobufItem, protobufObject } from './protobuf-response.ts';
 import { includeObjectOf, partial, tableParts, wireStatus } from './respond.ts';
 import type { ApiResponse } from './types.ts';
 
@@ -63,9 +64,11 @@ export async function respondWatch(
     stream = only([{ type: 'ERROR', status: error.status }]);
   }
   const frames = new Frames(call, form, timed);
-  const headers = { 'content-type': 'application/json' };
+  const media = mediaTypeOf(form.encoding);
+  const contentType = form.encoding === 'json' ? media : `${media};stream=watch`;
+  const headers = { 'content-type': contentType };
   const follow = { stream, signal: ended.signal, call, cleanUp };
-  if (call.request.wantsEvents && form.convert === undefined) {
+  if (call.request.wantsEvents && form.encoding === 'json' && form.convert === undefined) {
     const events = followed(frames, (batch) => [frames.events(batch)], follow);
     return { status: 200, headers, body: Buffer.alloc(0), events, endless: true };
   }
@@ -175,7 +178,7 @@ class Frames {
     const { query } = call.info;
     const table =
       form.convert?.kind === 'Table' ? `${includeObjectOf(query)} ${query.get('noHeaders')}` : '';
-    this.#key = `${form.convert?.kind ?? ''} ${form.convert?.version ?? ''} ${table}`;
+    this.#key = `${form.encoding} ${form.convert?.kind ?? ''} ${form.convert?.version ?? ''} ${table}`;
   }
 
   *batch(events: readonly WatchEvent[]): Generator<Buffer> {
@@ -192,6 +195,8 @@ class Frames {
   }
 
   error(status: Status): Buffer {
+    if (this.#form.encoding === 'protobuf')
+      return protobufEvent('ERROR', protobufObject(wireStatus(status)));
     return Buffer.from(`{"type":"ERROR","object":${stringifyJson(wireStatus(status))}}\n`);
   }
 
@@ -238,10 +243,17 @@ class Frames {
     const { frames } = this.#call.parts;
     const known = frames.find(event.item, key);
     if (known !== undefined) return known;
-    const head = Buffer.from(`{"type":"${event.type}","object":`);
-    const frame = Buffer.concat([head, ...this.#object(event.item, headers), newline]);
+    const frame = this.#frame(event.type, event.item, headers);
     if (share) frames.keep(event.item, key, frame);
     return frame;
+  }
+
+  #frame(type: string, item: Item, headers: boolean): Buffer {
+    const { encoding, convert } = this.#form;
+    if (encoding === 'protobuf')
+      return protobufEvent(type, protobufItem(item, convert?.version, this.#call.parts.frames));
+    const head = Buffer.from(`{"type":"${type}","object":`);
+    return Buffer.concat([head, ...this.#object(item, headers), newline]);
   }
 
   #object(item: Item, headers: boolean): Iterable<Buffer> {
@@ -270,8 +282,6 @@ class Frames {
 
   #bookmark(initialEventsEnd: boolean): Buffer {
     const object = this.#bookmarkObject(initialEventsEnd);
-    if (this.#form.convert === undefined)
-      return Buffer.from(`{"type":"BOOKMARK","object":${stringifyJson(object)}}\n`);
     const item: Item = {
       namespace: '',
       name: '',
@@ -281,9 +291,8 @@ class Frames {
       bytes: Buffer.from(stringifyJson(object)),
       object: () => object,
     };
-    const headers = this.#first && this.#form.convert.kind === 'Table';
+    const headers = this.#first && this.#form.convert?.kind === 'Table';
     this.#first = false;
-    const parts = this.#object(item, headers);
-    return Buffer.concat([Buffer.from('{"type":"BOOKMARK","object":'), ...parts, newline]);
+    return this.#frame('BOOKMARK', item, headers);
   }
 }

@@ -4,8 +4,10 @@
  */
 import { goKind, setField } from './json.ts';
 import { isObject, type Json, type JsonObject } from './object.ts';
+import { canonicalQuantity, QuantityError } from './quantity.ts';
 import { quoteGo } from './quote.ts';
 import type { SchemaNode } from './schema.ts';
+import { formatMicroMoment, formatMoment, parseMoment } from './time.ts';
 import { fieldNode } from './typed.ts';
 
 /** Paths of unknown fields are collected here; undefined: nobody asks. */
@@ -14,6 +16,13 @@ export type Unknowns = string[] | undefined;
 /** What Go's decoder says; the caller puts the kind before it. */
 export class GoTypeError extends Error {
   override readonly name = 'GoTypeError';
+  /** The value that does not fit, and the Go type of its place; absent for text of a wrong form. */
+  readonly misfit: { readonly found: Json; readonly wanted: string } | undefined;
+
+  constructor(message: string, misfit?: { readonly found: Json; readonly wanted: string }) {
+    super(message);
+    this.misfit = misfit;
+  }
 }
 
 const quantityPattern = /^[+-]?[0-9.]+([eEinumkKMGTP]*[-+]?[0-9]*)$/;
@@ -128,7 +137,7 @@ export class NativeDecoder {
       case 'string':
         if (typeof value !== 'string') throw mismatch(value, at, goType(node));
         checkString(format, value);
-        return value;
+        return format === 'date-time' ? canonicalTime(value, definition) : value;
       case 'boolean':
         if (typeof value !== 'boolean') throw mismatch(value, at, 'bool');
         return value;
@@ -155,9 +164,22 @@ function isEmpty(node: SchemaNode, value: Json): boolean {
   return node.shape.map?.fields.size === 0 && Object.keys(value).length === 0;
 }
 
+/** As Go writes it: 0.5Gi is 512Mi. */
 function quantity(value: Json): Json {
-  if (typeof value === 'string' ? quantityPattern.test(value) : isNumber(value)) return value;
-  throw new GoTypeError(quantityText);
+  if (typeof value === 'string' ? !quantityPattern.test(value) : !isNumber(value))
+    throw new GoTypeError(quantityText);
+  try {
+    return canonicalQuantity(value as string | number | bigint);
+  } catch (error) {
+    throw error instanceof QuantityError ? new GoTypeError(error.message) : error;
+  }
+}
+
+/** In UTC, whole seconds or microseconds. */
+function canonicalTime(value: string, definition: string | undefined): string {
+  const moment = parseMoment(value);
+  if (moment === undefined) return value;
+  return definition?.endsWith('.MicroTime') ? formatMicroMoment(moment) : formatMoment(moment);
 }
 
 function checkString(format: string | undefined, value: string): void {
@@ -206,6 +228,7 @@ function mismatch(value: Json, at: Place, type: string): GoTypeError {
   return new GoTypeError(
     `json: cannot unmarshal ${goKind(value)}${number} into Go struct field ` +
       `${at.struct}.${at.goPath} of type ${type}`,
+    { found: value, wanted: type },
   );
 }
 

@@ -72,6 +72,7 @@ class Filler {
       }
     // A declared zero of a native kind only says that Go writes it: a recorded default goes first.
     declared(true);
+    for (const name of writtenNulls(node)) if (fieldOf(out, name) === undefined) set(name, null);
     return out;
   }
 
@@ -104,6 +105,26 @@ function declaredDefaults({ shape }: SchemaNode): readonly [string, SchemaNode][
   return fields;
 }
 
+const nulls = new WeakMap<object, readonly string[]>();
+
+/** Lists and maps that Go writes as null when there are none, as Role.rules. */
+function writtenNulls({ shape }: SchemaNode): readonly string[] {
+  const known = nulls.get(shape);
+  if (known !== undefined) return known;
+  const found = [...(shape.map?.fields ?? [])]
+    .filter(([, type]) => isWrittenNull(type))
+    .map(([name]) => name);
+  nulls.set(shape, found);
+  return found;
+}
+
+function isWrittenNull({ go, shape, default: declared }: SchemaNode): boolean {
+  if (go !== 'always' || declared !== undefined) return false;
+  return (
+    shape.list !== undefined || (shape.map?.element !== undefined && shape.map.fields.size === 0)
+  );
+}
+
 /**
  * Whether anything at or below a node has a default; most of a schema has none and need not be
  * walked.
@@ -121,7 +142,9 @@ function hasDefaults(node: SchemaNode): boolean {
     ...(shape.map?.element ? [shape.map.element] : []),
     ...(shape.list ? [shape.list.element] : []),
   ];
-  const has = inner.some((one) => one.default !== undefined || hasDefaults(one));
+  const has = inner.some(
+    (one) => one.default !== undefined || isWrittenNull(one) || hasDefaults(one),
+  );
   known.set(shape, has);
   return has;
 }

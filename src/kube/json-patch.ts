@@ -53,7 +53,7 @@ function undecodable(kind: string, type: string, place = 'value'): ApiError {
 /**
  * The document with all operations applied, in order; the document itself is not changed, and what
  * no operation touches is shared with the result.
- * @throws ApiError (422) when an operation does not apply; its cause says which and why
+ * @throws ApiError (422) when an operation does not apply; the error's `cause` says which and why
  */
 export function applyJsonPatch(
   document: JsonObject,
@@ -64,19 +64,17 @@ export function applyJsonPatch(
     try {
       patching.run(operation);
     } catch (error) {
-      if (error instanceof DoesNotApply) throw refusal(error.message);
+      if (error instanceof DoesNotApply) throw refusal(error);
       throw error;
     }
   }
   return patching.root;
 }
 
-/**
- * kube-apiserver's message says nothing of what went wrong; the cause does, and kubectl prints it.
- */
-function refusal(why: string): ApiError {
+/** kube-apiserver does not say what went wrong; here it is the error's cause. */
+function refusal(cause: DoesNotApply): ApiError {
   const message = 'the server rejected our request due to an error in our request';
-  return new ApiError('Invalid', message, { details: { causes: [{ message: why }] } });
+  return new ApiError('Invalid', message, { details: {}, cause });
 }
 
 class DoesNotApply extends Error {}

@@ -13,8 +13,8 @@ export class EncodeError extends Error {
 }
 
 export interface EncodeContext {
-  /** Called for every field of an object that the message has no place for. */
-  unknown(path: string): void;
+  /** Called for every field that the message has no place for; absent: nobody asks. */
+  readonly unknown: ((path: string) => void) | undefined;
   path: string[];
 }
 
@@ -30,7 +30,7 @@ export function encodeMessage(
     return;
   }
   const object = requireObject(value ?? {}, context);
-  reportUnknown(type, object, context);
+  if (context.unknown !== undefined) reportUnknown(type, object, context);
   encodeFields(type, object, writer, context);
 }
 
@@ -205,7 +205,7 @@ function reportUnknown(type: MessageType, object: JsonObject, context: EncodeCon
   const known = namesOf(type);
   for (const key of Object.keys(object))
     if (!known.has(key) && object[key] !== undefined)
-      context.unknown([...context.path, key].join('.'));
+      context.unknown?.([...context.path, key].join('.'));
 }
 
 const names = new WeakMap<MessageType, ReadonlySet<string>>();

@@ -91,9 +91,14 @@ function narrow(value: bigint): number | bigint {
 
 /** Writes backwards, so that a length is known when its turn comes. */
 export class WireWriter {
-  #bytes = Buffer.allocUnsafe(1024);
+  #bytes: Buffer;
   /** Start of what is written; everything before it is free. */
-  #at = 1024;
+  #at: number;
+
+  constructor(roomBytes = 4096) {
+    this.#bytes = Buffer.allocUnsafe(roomBytes);
+    this.#at = roomBytes;
+  }
 
   /** How many bytes stand written. */
   get length(): number {
@@ -108,6 +113,12 @@ export class WireWriter {
     if (typeof value === 'number' && value >= 0 && value < 128) {
       this.#room(1);
       this.#bytes[--this.#at] = value;
+      return;
+    }
+    if (typeof value === 'number' && value >= 0 && value < 0x4000) {
+      this.#room(2);
+      this.#bytes[--this.#at] = value >>> 7;
+      this.#bytes[--this.#at] = (value & 0x7f) | 0x80;
       return;
     }
     const groups: number[] = [];
@@ -138,7 +149,12 @@ export class WireWriter {
   }
 
   stringField(field: number, text: string): void {
-    this.bytesField(field, Buffer.from(text, 'utf8'));
+    const size = Buffer.byteLength(text, 'utf8');
+    this.#room(size);
+    this.#at -= size;
+    this.#bytes.write(text, this.#at, 'utf8');
+    this.varint(size);
+    this.tag(field, wireBytes);
   }
 
   varintField(field: number, value: number | bigint): void {

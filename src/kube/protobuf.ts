@@ -179,28 +179,69 @@ export interface EncodeProtobufOptions {
  * @throws ApiError NotAcceptable (406) when protobuf cannot carry it
  */
 export function encodeProtobuf(object: JsonObject, options: EncodeProtobufOptions = {}): Buffer {
-  const { apiVersion, kind, ...fields } = object;
-  const type = messageFor(String(apiVersion), String(kind));
-  if (type === undefined) throw notAcceptable(`kind ${String(kind)} has no protobuf form`);
-  const unknown = (path: string): void => {
-    if (options.unknown !== 'drop') throw new EncodeError(`${path} has no place in ${type.name}`);
+  const type = { apiVersion: String(object.apiVersion), kind: String(object.kind) };
+  return Buffer.concat(sealProtobuf(type, [encodeProtobufMessage(type, object, options)]));
+}
+
+/** What the envelope says of the message in it. */
+export interface ProtobufKind {
+  readonly apiVersion: string;
+  readonly kind: string;
+}
+
+/**
+ * The message alone, as it stands in a list. The object's own apiVersion and kind are not read.
+ * @throws ApiError NotAcceptable (406) when protobuf cannot carry it
+ */
+export function encodeProtobufMessage(
+  { apiVersion, kind }: ProtobufKind,
+  object: JsonObject,
+  options: EncodeProtobufOptions = {},
+): Buffer {
+  const type = messageFor(apiVersion, kind);
+  if (type === undefined) throw notAcceptable(`kind ${kind} has no protobuf form`);
+  const { apiVersion: _version, kind: _kind, ...fields } = object;
+  const refuse = (path: string): void => {
+    throw new EncodeError(`${path} has no place in ${type.name}`);
   };
   const writer = new WireWriter();
   try {
-    writer.stringField(4, '');
-    writer.stringField(3, '');
-    const context = { unknown, path: [] };
-    writer.messageField(2, () => encodeMessage(type, fields as Json, writer, context));
+    const context = { unknown: options.unknown === 'drop' ? undefined : refuse, path: [] };
+    encodeMessage(type, fields as Json, writer, context);
   } catch (error) {
     if (error instanceof EncodeError) throw notAcceptable(error.message);
     throw error;
   }
-  writer.messageField(1, () => {
-    writer.stringField(2, String(kind));
-    writer.stringField(1, String(apiVersion));
-  });
-  writer.raw(magic);
   return writer.finish();
+}
+
+/** contentEncoding and contentType of the envelope, which nobody uses. */
+const envelopeTail = Buffer.from([0x1a, 0, 0x22, 0]);
+
+/** The envelope around the parts of one message. */
+export function sealProtobuf(
+  { apiVersion, kind }: ProtobufKind,
+  parts: readonly Buffer[],
+): [Buffer, ...Buffer[]] {
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const head = new WireWriter();
+  head.varint(size);
+  head.tag(2, wireBytes);
+  head.messageField(1, () => {
+    head.stringField(2, kind);
+    head.stringField(1, apiVersion);
+  });
+  head.raw(magic);
+  return [head.finish(), ...parts, envelopeTail];
+}
+
+/** A field of bytes, a message or a text: what stands before its bytes. */
+export function fieldHead(number: number, size: number): Buffer {
+  const head = new WireWriter(16);
+  head.varint(size);
+  head.tag(number, wireBytes);
+  return head.finish();
 }
 
 function notAcceptable(why: string): ApiError {

@@ -2,7 +2,7 @@
  * Defaults that kube-apiserver fills in by code: recorded from a real one, as rules by definition.
  */
 import recorded from './data/recorded-defaults.json' with { type: 'json' };
-import type { Json, JsonObject } from './object.ts';
+import { isObject, type Json, type JsonObject } from './object.ts';
 import { fieldOf } from './typed.ts';
 
 /** All that is named must hold. */
@@ -26,6 +26,10 @@ export interface DefaultRule {
   readonly value?: Json;
   /** The value of this other field. */
   readonly copy?: string;
+  /** The field is another name of this one: it has its value, whatever it had before. */
+  readonly mirrors?: string;
+  /** `value` is an object: its fields go into the one that is there, too. */
+  readonly fills?: boolean;
   readonly when?: RuleCondition;
   /** An empty string, 0 or false counts as left out: the field is no pointer in Go. */
   readonly overZero?: boolean;
@@ -54,10 +58,24 @@ interface Parts {
 /** What a rule fills in; undefined when the field is there or the condition does not hold. */
 export function ruleValue(rule: DefaultRule, parts: Parts): Json | undefined {
   const { object } = parts;
+  if (rule.mirrors !== undefined) return mirrored(rule, rule.mirrors, object);
   const there = fieldOf(object, rule.field);
+  if (rule.fills && isObject(there)) return filled(there, rule.value as JsonObject);
   if (there !== undefined && there !== null && !(rule.overZero && isZero(there))) return undefined;
   if (rule.when !== undefined && !holds(rule.when, parts)) return undefined;
   return rule.copy === undefined ? rule.value : fieldOf(object, rule.copy);
+}
+
+/** Undefined when nothing is missing. */
+function filled(there: JsonObject, value: JsonObject): Json | undefined {
+  return Object.keys(value).every((name) => fieldOf(there, name) !== undefined)
+    ? undefined
+    : { ...value, ...there };
+}
+
+function mirrored({ field }: DefaultRule, of: string, object: JsonObject): Json | undefined {
+  const value = fieldOf(object, of) ?? '';
+  return value === (fieldOf(object, field) ?? '') ? undefined : value;
 }
 
 function isZero(value: Json): boolean {

@@ -200,6 +200,8 @@ class MetaCheck {
   }
 
   #managedFields(entries: readonly ManagedFieldsEntry[]): void {
+    // One empty entry asks for a reset, see managed-fields.ts.
+    if (entries.length === 1 && Object.keys(entries[0]!).length === 0) return;
     for (const [i, entry] of entries.entries()) {
       const field = `metadata.managedFields[${i}]`;
       if (!entry.operation)

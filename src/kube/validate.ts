@@ -20,7 +20,7 @@ export interface DecodeOptions {
   /** Called once per problem with 'Warn'. */
   warn(text: string): void;
   /** Says why the object cannot be decoded; absent: BadRequest, as of a body. */
-  refuse?(why: string): ApiError;
+  refuse?(why: string, misfit?: GoTypeError['misfit']): ApiError;
 }
 
 /**
@@ -38,7 +38,7 @@ export function decodeObject(options: DecodeOptions): KubeObject {
   try {
     decoded = decode(schema, object, unknowns);
   } catch (error) {
-    throw error instanceof GoTypeError ? refuse(error.message) : error;
+    throw error instanceof GoTypeError ? refuse(error.message, error.misfit) : error;
   }
   if (unknowns === undefined) return decoded;
   const all = [...problems, ...unknowns.map((path) => `unknown field "${path}"`)];

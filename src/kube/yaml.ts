@@ -69,6 +69,13 @@ export function parseYaml(input: Buffer | string, options: ParseJsonOptions = {}
   }
 }
 
+/** Keys that a readable text names twice, also in JSON, as Go's YAML library tells them. */
+export function duplicateKeys(input: Buffer): string[] {
+  const reading = new Reading(input.toString('utf8'));
+  reading.document();
+  return reading.problems().map((problem) => `error converting YAML to JSON: ${problem}`);
+}
+
 function looksLikeJson(input: Buffer | string): boolean {
   const head = typeof input === 'string' ? input.slice(0, 64) : input.toString('latin1', 0, 64);
   return /^[ \t\r\n]*[{[]/.test(head);

@@ -111,7 +111,7 @@ function patchedBy(
     patched = value as unknown as KubeObject;
   } catch (error) {
     if (!isApiError(error, 'Invalid')) throw error;
-    throw internalError(error.status.details?.causes?.[0]?.message ?? error.message);
+    throw internalError(error.cause instanceof Error ? error.cause.message : error.message);
   }
   if (deepEqual(patched, shown)) return undefined;
   return settled(attributes, attributes.restored(patched), types);

@@ -67,10 +67,3 @@ function metaCauses(
 function isSame(a: StatusCause, b: StatusCause): boolean {
   return a.field === b.field && a.message === b.message;
 }
-
-/** Fields that a writer of this endpoint never comes to own. */
-export function resetFieldsOf(subresource: string, hasStatus: boolean): readonly string[][] {
-  if (subresource === 'status')
-    return [['spec'], ['metadata', 'labels'], ['metadata', 'annotations']];
-  return hasStatus ? [['status']] : [];
-}

@@ -1,16 +1,18 @@
 /** The four kinds of patch, as modifications of an object. */
+import { conversionProblem, goText } from '../../kube/go-text.ts';
+import { parseJson, stringifyJson } from '../../kube/json.ts';
 import { applyJsonPatch, parseJsonPatch } from '../../kube/json-patch.ts';
 import { applyMergePatch, parseMergePatch } from '../../kube/merge-patch.ts';
 import { isObject, type JsonObject, type KubeObject } from '../../kube/object.ts';
 import { applyPatch } from '../../kube/server-side-apply.ts';
-import { ApiError, badRequest } from '../../kube/status.ts';
+import { badRequest } from '../../kube/status.ts';
 import { strategicMerge } from '../../kube/strategic.ts';
-import { parseYaml } from '../../kube/yaml.ts';
+import { duplicateKeys, parseYaml } from '../../kube/yaml.ts';
 import type { ObjectRef, PatchType, WriteOptions } from '../backend.ts';
-import { resetFieldsOf } from './acceptance.ts';
 import { withRef, withTypeMeta } from './prepare.ts';
 import { hasSubresource, type TypeFacts } from './type-facts.ts';
-import type { Candidate, Modification } from './writes.ts';
+import { resetFieldsOf } from './write-rules.ts';
+import type { Candidate, Modification, TellablePatch } from './writes.ts';
 
 export interface Patch {
   readonly type: PatchType;
@@ -28,9 +30,24 @@ export function modificationOf(
   return {
     make(old, facts) {
       const object = change.apply(old as unknown as JsonObject, facts) as unknown as KubeObject;
-      return { object, problems: change.problems, patch: patch.body };
+      return { object, problems: change.problems, patch: tellable(patch, object) };
     },
   };
+}
+
+/**
+ * A strategic patch is told as Go prints it, the others as what they make of the object. A Secret
+ * is not shown to somebody who may only patch it.
+ */
+function tellable({ type, body }: Patch, object: KubeObject): TellablePatch {
+  if (type === 'application/strategic-merge-patch+json')
+    return { text: () => goText(parseJson(body).value), misfit: conversionProblem };
+  if (object.kind === 'Secret') return { text: () => body.toString('utf8') };
+  return { text: () => stringifyJson(sortedFields(object)) };
+}
+
+function sortedFields(object: KubeObject): object {
+  return Object.fromEntries(Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** What a patch that is no apply does to a JSON document. */
@@ -79,11 +96,10 @@ function applyOf(
 ): Modification {
   const { value, problems } = parseYaml(body, { duplicates: 'report' });
   if (!isObject(value)) throw badRequest('error decoding YAML: the patch is no object');
-  if (problems.length > 0 && options.fieldValidation === 'Strict')
-    throw new ApiError('BadRequest', `error strict decoding YAML: ${problems.join(', ')}`);
   const { type, subresource = '' } = ref;
-  const typed = withTypeMeta(value as unknown as KubeObject, type);
-  const patch = { ...typed, metadata: withRef(typed.metadata, ref) };
+  const patch = withTypeMeta(value as unknown as KubeObject, type);
+  withRef(patch.metadata, ref);
+  const strictly = problems.length === 0 ? [] : duplicateKeys(body);
   const make = (live: KubeObject | undefined, facts: TypeFacts): Candidate | undefined => {
     const { object, changed } = applyPatch({
       schema: facts.schema,
@@ -92,10 +108,17 @@ function applyOf(
       manager: options.fieldManager,
       force: options.force,
       now,
-      resetFields: resetFieldsOf(subresource, hasSubresource(type, 'status')),
+      resetFields: resetFieldsOf(type, {
+        subresource,
+        hasStatus: hasSubresource(type, 'status'),
+        native: facts.schema.native,
+      }),
       ...(subresource === '' ? {} : { subresource }),
     });
-    return changed || live === undefined ? { object, managed: true } : undefined;
+    if (strictly.length > 0 && options.fieldValidation === 'Strict')
+      throw badRequest(`error strict decoding patch: ${strictly.join(', ')}`);
+    if (!changed && live !== undefined && strictly.length === 0) return undefined;
+    return { object, managed: true, problems: strictly };
   };
   const modification: Modification = { make };
   if (subresource !== '') return modification;

@@ -7,6 +7,7 @@ import { badRequest } from '../../kube/status.ts';
 import type { ObjectRef } from '../backend.ts';
 import { hasSubresource } from './type-facts.ts';
 import { countsAnnotations, hasGeneration } from './type-rules.ts';
+import { statusChanges } from './write-rules.ts';
 
 /** As kube-apiserver: a generated name keeps this much of generateName. */
 const generatedBaseMax = 58;
@@ -122,17 +123,12 @@ export function splitBySubresource(
   }
   if (subresource === 'finalize')
     return { ...old, metadata: candidate.metadata, spec: candidate['spec'] };
-  const { managedFields, labels, annotations, ...meta } = old.metadata;
-  // Custom resources keep all metadata; of built-in kinds several take labels and annotations here.
-  const written = native ? candidate.metadata : old.metadata;
-  const metadata: ObjectMeta = {
-    ...meta,
-    ...(written.labels === undefined ? {} : { labels: written.labels }),
-    ...(written.annotations === undefined ? {} : { annotations: written.annotations }),
-    ...(candidate.metadata.managedFields === undefined
-      ? {}
-      : { managedFields: candidate.metadata.managedFields }),
-  };
+  const metadata: ObjectMeta = { ...old.metadata };
+  for (const part of [...statusChanges(type, native), 'managedFields'] as const) {
+    const written = candidate.metadata[part];
+    if (written === undefined) delete metadata[part];
+    else Object.assign(metadata, { [part]: written });
+  }
   const { status: _status, ...rest } = old;
   const status = candidate['status'];
   return status === undefined

@@ -11,6 +11,7 @@ import { invalidValue } from '../../kube/validate-meta.ts';
 import { withImpliedDefaults } from '../admission/container-defaults.ts';
 import { checkWebhooks } from '../admission/webhook-check.ts';
 import { immutabilityOf } from './immutable.ts';
+import { writeRulesOf } from './write-rules.ts';
 
 export interface TypeRules {
   /**
@@ -155,21 +156,11 @@ function validateWebhooks(object: KubeObject, old: KubeObject | undefined): Stat
   return checkWebhooks(object, () => '');
 }
 
+/** Of the types that write-rules.json does not tell of. */
 const withoutGeneration: ReadonlySet<string> = new Set([
-  ...['bindings', 'configmaps', 'endpoints', 'events', 'limitranges', 'namespaces', 'nodes'],
-  ...['persistentvolumeclaims', 'persistentvolumes', 'resourcequotas', 'secrets'],
-  ...['serviceaccounts', 'services', 'componentstatuses'],
-  'controllerrevisions.apps',
-  ...['leases.coordination.k8s.io', 'events.events.k8s.io', 'runtimeclasses.node.k8s.io'],
-  ...['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'].map(
-    (resource) => `${resource}.rbac.authorization.k8s.io`,
-  ),
-  ...['storageclasses', 'csinodes', 'volumeattachments', 'csistoragecapacities'].map(
-    (resource) => `${resource}.storage.k8s.io`,
-  ),
+  ...['bindings', 'componentstatuses', 'controllerrevisions.apps', 'events.events.k8s.io'],
   'certificatesigningrequests.certificates.k8s.io',
   'apiservices.apiregistration.k8s.io',
-  'ingressclasses.networking.k8s.io',
 ]);
 
 /** Whether objects of the type carry metadata.generation. */
@@ -177,7 +168,7 @@ export function hasGeneration(type: {
   readonly group: string;
   readonly resource: string;
 }): boolean {
-  return !withoutGeneration.has(groupResource(type));
+  return writeRulesOf(type)?.hasGeneration ?? !withoutGeneration.has(groupResource(type));
 }
 
 /** Whether annotations count as much as the spec: Deployments hand theirs to their ReplicaSets. */

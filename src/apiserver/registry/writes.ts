@@ -7,7 +7,7 @@ import type { Random } from '../../base/random.ts';
 import { applyDefaults } from '../../kube/defaults.ts';
 import { deepEqual } from '../../kube/json.ts';
 import { updateManagedFields } from '../../kube/managed-fields.ts';
-import type { KubeObject, ObjectMeta } from '../../kube/object.ts';
+import type { Json, KubeObject, ObjectMeta } from '../../kube/object.ts';
 import { apiVersionOf } from '../../kube/resource.ts';
 import { alreadyExists, conflict, invalid, isApiError, notFound } from '../../kube/status.ts';
 import { type DecodeOptions, decodeObject } from '../../kube/validate.ts';
@@ -21,7 +21,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../backend.ts';
-import { accept, resetFieldsOf } from './acceptance.ts';
+import { accept } from './acceptance.ts';
 import { type Collections, keyBelow, type LiveCollection } from './collections.ts';
 import { type Commits, modified } from './commit.ts';
 import { itemOfObject, type StoredItem } from './item.ts';
@@ -40,6 +40,7 @@ import { Settling } from './settling.ts';
 import { hasSubresource, type TypeBook, type TypeFacts } from './type-facts.ts';
 import { rulesOf } from './type-rules.ts';
 import { servedAs } from './versions.ts';
+import { resetFieldsOf } from './write-rules.ts';
 
 /** As kube-apiserver: other random suffixes are tried when a generated name is taken. */
 const generatedNamesMax = 8;
@@ -66,10 +67,17 @@ export interface Candidate {
   /** Duplicate fields in the body, as the decoder words them. */
   readonly problems?: readonly string[];
   /** The patch that made it, for the message when what it makes cannot be decoded. */
-  readonly patch?: Buffer;
+  readonly patch?: TellablePatch;
   /** metadata.managedFields is right already (server-side apply). */
   readonly managed?: boolean;
   readonly nameGenerated?: boolean;
+}
+
+/** A patch as kube-apiserver's refusals tell it. */
+export interface TellablePatch {
+  text(): string;
+  /** Why a value of the patch does not fit its field, if told otherwise than in bodies. */
+  misfit?(found: Json, wanted: string): string;
 }
 
 export interface Modification {
@@ -203,7 +211,11 @@ export class Writes {
         object,
         manager: options.fieldManager,
         now,
-        resetFields: resetFieldsOf('', hasStatus),
+        resetFields: resetFieldsOf(type, {
+          subresource: '',
+          hasStatus,
+          native: facts.schema.native,
+        }),
       });
     const settling = new Settling();
     const { nameGenerated = false } = candidate;
@@ -304,7 +316,11 @@ export class Writes {
         object,
         manager: options.fieldManager,
         now: this.#options.clock.now(),
-        resetFields: resetFieldsOf(subresource, hasSubresource(type, 'status')),
+        resetFields: resetFieldsOf(type, {
+          subresource,
+          hasStatus: hasSubresource(type, 'status'),
+          native: schema.native,
+        }),
         ...(subresource === '' ? {} : { subresource }),
       });
     const { mutate, admit } = this.#options;
@@ -321,16 +337,17 @@ export class Writes {
 }
 
 /** Most of a patch that a refusal repeats, characters. */
-const shownPatchMax = 1000;
+const shownPatchMax = 16 * 1024;
 
 /** What a patch makes wrong is invalid, what a body brings is no such object at all. */
 function refusalOf({ patch }: Candidate): Pick<DecodeOptions, 'refuse'> {
   if (patch === undefined) return {};
   return {
-    refuse(why) {
-      const text = patch.toString('utf8');
+    refuse(why, misfit) {
+      const text = patch.text();
       const shown = text.length > shownPatchMax ? `${text.slice(0, shownPatchMax)}…` : text;
-      return invalid({ group: '', kind: '' }, '', [invalidValue('patch', shown, why)]);
+      const words = misfit && patch.misfit?.(misfit.found, misfit.wanted);
+      return invalid({ group: '', kind: '' }, '', [invalidValue('patch', shown, words ?? why)]);
     },
   };
 }

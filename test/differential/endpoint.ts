@@ -1,0 +1,115 @@
+/** The two servers that are held against each other, spoken to in one way. */
+import { Agent, request } from 'undici';
+import { createApi } from '../../src/apiserver/api.ts';
+import { authenticator } from '../../src/apiserver/auth/authenticate.ts';
+import { loadRecordedTypes } from '../../src/apiserver/catalog/recorded.fixture.ts';
+import { createHandler } from '../../src/apiserver/handler.ts';
+import { WallClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { SystemRandom } from '../../src/base/random.ts';
+import { parseJson } from '../../src/kube/json.ts';
+import type { Json } from '../../src/kube/object.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import type { Member } from '../../testbed/member.ts';
+
+export interface Request {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** With its query. */
+  readonly path: string;
+  readonly contentType?: string;
+  readonly body?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body: Json;
+  readonly warnings: readonly string[];
+}
+
+export interface Endpoint {
+  send(request: Request): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+/** The user of both: every right. */
+const administrator = { name: 'admin', groups: ['system:masters'], extra: {} };
+const userAgent = 'differential/v1';
+
+/** A real kube-apiserver. */
+export function oracleOf(member: Pick<Member, 'ca' | 'directServer' | 'adminToken'>): Endpoint {
+  const agent = new Agent({ connect: { ca: member.ca } });
+  return {
+    async send({ method, path, contentType, body }) {
+      const response = await request(`${member.directServer}${path}`, {
+        dispatcher: agent,
+        method,
+        headers: {
+          authorization: `Bearer ${member.adminToken}`,
+          ...headersOf(contentType),
+        },
+        ...(body === undefined ? {} : { body }),
+      });
+      const bytes = Buffer.from(await response.body.arrayBuffer());
+      return answer(response.statusCode, bytes, response.headers['warning']);
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+/** Our API server in this process, with the types of a recorded Kubernetes and an empty store. */
+export async function ourEndpoint(): Promise<Endpoint> {
+  const [clock, random, log] = [new WallClock(), new SystemRandom(), silentLogger];
+  const store = new MemoryStore({ clock, random });
+  const api = await createApi({ store, clock, random, logger: log, kinds: [] });
+  await api.catalog.setMember('recorded', loadRecordedTypes());
+  const handler = createHandler({
+    types: api.typeSource,
+    nonResources: api.nonResources,
+    authenticate: authenticator({ tokens: [] }),
+    authorizer: { authorize: () => ({ allowed: true, reason: '' }) },
+    clock,
+    random,
+    log,
+  });
+  const signal = new AbortController().signal;
+  return {
+    async send({ method, path, contentType, body }) {
+      const response = await handler({
+        method,
+        path,
+        headers: headersOf(contentType),
+        body: body === undefined ? undefined : Buffer.from(body),
+        signal,
+        user: administrator,
+      });
+      const chunks: Buffer[] = [];
+      if (Buffer.isBuffer(response.body)) chunks.push(response.body);
+      else for await (const chunk of response.body) chunks.push(chunk);
+      return answer(response.status, Buffer.concat(chunks), response.headers['warning']);
+    },
+    async close() {
+      api.close();
+      await store.close();
+    },
+  };
+}
+
+function headersOf(contentType: string | undefined): Record<string, string> {
+  return {
+    accept: 'application/json',
+    'user-agent': userAgent,
+    ...(contentType === undefined ? {} : { 'content-type': contentType }),
+  };
+}
+
+function answer(
+  status: number,
+  bytes: Buffer,
+  warnings: string | readonly string[] | undefined,
+): Answer {
+  return {
+    status,
+    body: bytes.length === 0 ? null : parseJson(bytes).value,
+    warnings: warnings === undefined ? [] : [warnings].flat(),
+  };
+}

@@ -1,0 +1,100 @@
+/**
+ * What two servers may answer differently, all of it. Everything else must be equal.
+ */
+import { parseJson, stringifyJson } from '../../src/kube/json.ts';
+import { isObject, type Json, type JsonObject } from '../../src/kube/object.ts';
+import type { Answer } from './endpoint.ts';
+
+/** Values that each server makes up; they must be there on both sides or on none. */
+const madeUp: ReadonlySet<string> = new Set([
+  'uid',
+  'resourceVersion',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'time',
+]);
+
+/**
+ * Fields that a Service gets from the addresses of the cluster that it lives in. A federation has
+ * none: members allocate them.
+ */
+const allocated: readonly string[] = ['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'];
+
+/** In this annotation kube-apiserver counts a DaemonSet's templates for controllers of 2017. */
+const templateGeneration = 'deprecated.daemonset.template.generation';
+
+export function normalised({ status, body, warnings }: Answer): Answer {
+  return { status, body: value(body, ''), warnings: [...warnings].sort() };
+}
+
+function value(json: Json, path: string): Json {
+  if (Array.isArray(json)) {
+    const items = json.map((item) => value(item, `${path}[]`));
+    // Managers are sorted by time first, which two clocks do not share to the second; a conflict's
+    // causes come in the order of a Go map.
+    return /\.(managedFields|causes)$/.test(path) ? items.toSorted(byText) : items;
+  }
+  if (typeof json === 'string') return text(json);
+  return isObject(json) ? fields(json, path) : json;
+}
+
+function byText(a: Json, b: Json): number {
+  const [x, y] = [JSON.stringify(a), JSON.stringify(b)];
+  return x < y ? -1 : x > y ? 1 : 0;
+}
+
+function fields(object: JsonObject, path: string): JsonObject {
+  const out: JsonObject = {};
+  for (const name of Object.keys(object).sort()) {
+    const at = `${path}.${name}`;
+    if (name.endsWith(templateGeneration) || (path === '.spec' && allocated.includes(name)))
+      continue;
+    const field = madeUp.has(name) ? '*' : value(object[name]!, at);
+    const counted = name.endsWith('annotations') && isObject(field);
+    if (counted && Object.keys(field).every((key) => key === '.') && isCounted(object[name]))
+      continue;
+    out[name] = field;
+  }
+  return out;
+}
+
+function isCounted(annotations: Json | undefined): boolean {
+  return (
+    isObject(annotations) &&
+    Object.keys(annotations).some((key) => key.endsWith(templateGeneration))
+  );
+}
+
+const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+const quoted = /Invalid value: ("\{(?:[^"\\]|\\.)*\}")/g;
+
+/** Uids and resourceVersions that messages quote, and objects whose fields have no order. */
+function text(words: string): string {
+  return words
+    .replace(quoted, (_all, json: string) => `Invalid value: ${quotedObject(json)}`)
+    .replace(uuid, '*')
+    .replace(/(in precondition: \S+, ResourceVersion in object meta: )\d+/g, '$1*');
+}
+
+function quotedObject(json: string): string {
+  try {
+    return stringifyJson(value(parseJson(parseJson(json).value as string).value, ''));
+  } catch {
+    return json;
+  }
+}
+
+/**
+ * What only a member can judge: whether the values of a built-in kind make sense together. Here it
+ * is left to preflight, a dry-run in a member, so that the federation alone accepts what a member
+ * would refuse.
+ */
+export function isLeftToMembers(oracle: Answer, ours: Answer): boolean {
+  if (oracle.status !== 422 || ours.status >= 300 || !isObject(oracle.body)) return false;
+  const { message, details } = oracle.body;
+  if (typeof message !== 'string' || !isObject(details) || !Array.isArray(details.causes))
+    return false;
+  return details.causes.every(
+    (cause) => isObject(cause) && /^(spec|template|rules|roleRef)\b/.test(String(cause.field)),
+  );
+}
