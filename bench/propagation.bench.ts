@@ -3,22 +3,25 @@
  * --objects 300`.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { WallClock } from '../src/base/clock.ts';
 import { RestClient } from '../src/client/rest.ts';
 import { TlsTransport } from '../src/client/tls-transport.ts';
 import { pathOf } from '../src/kube/resource.ts';
+import { killUnderLoad } from './propagation/killed.ts';
 import { Observer } from './propagation/observer.ts';
+import { benchOptions, commandOf } from './propagation/options.ts';
+import { partsIn, profilingArguments } from './propagation/profile.ts';
+import { readyRate } from './propagation/ready.ts';
 import { catchUp } from './propagation/return.ts';
 import { type Bench, startBench } from './propagation/setup.ts';
 import { type Figure, figure, median, quantile, round } from './propagation/statistics.ts';
+import { deployments, type Subject, subjectOf } from './propagation/subject.ts';
 import { usageOf } from './propagation/usage.ts';
 import {
   clear,
-  deployments,
   driftCorrections,
   idleCreates,
   type Load,
@@ -28,35 +31,8 @@ import {
   throughput,
 } from './propagation/workload.ts';
 
-const { values } = parseArgs({
-  options: {
-    members: { type: 'string', default: '3' },
-    objects: { type: 'string', default: '300' },
-    concurrency: { type: 'string', default: '16' },
-    rounds: { type: 'string', default: '5' },
-    away: { type: 'string', default: '60' },
-    full: { type: 'boolean', default: false },
-    out: {
-      type: 'string',
-      default: join(import.meta.dirname, '..', 'docs', 'reference', 'propagation-bench.json'),
-    },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
-
-if (values.help) {
-  console.log(`Measures propagation of Deployments into real members beside direct writes to them.
-
-  npm run bench:propagation                                  3 bare members, 300 objects, 5 rounds
-  npm run bench:propagation -- --members 10 --objects 100    more members
-  npm run bench:propagation -- --full                        with controllers, scheduler and fake nodes
-  npm run bench:propagation -- --out FILE                    where the JSON goes`);
-  process.exit(0);
-}
-
-const count = Number(values.objects);
-const concurrency = Number(values.concurrency);
-const memberCount = Number(values.members);
+const options = benchOptions();
+const { members: memberCount, objects: count, concurrency } = options;
 
 const steps: readonly Step[] = ['create', 'update', 'update again', 'delete'];
 
@@ -74,15 +50,15 @@ const empty = (): Record<Step, number[]> => ({
   delete: [],
 });
 
-async function measureRounds(bench: Bench, observer: Observer): Promise<Rounds> {
+async function measureRounds(bench: Bench, load: Shared): Promise<Rounds> {
   const rounds: Rounds = { direct: empty(), ours: empty(), cpuMs: [] };
   // One round of each that does not count, until caches are warm and code is compiled.
-  for (let round = 0; round <= Number(values.rounds); round++) {
+  for (let round = 0; round <= options.rounds; round++) {
     for (const side of ['direct', 'ours'] as const) {
       const targets: Targets = side === 'direct' ? bench.members : [bench.federation.client];
       const names = Array.from({ length: count }, (_, i) => `${side}-${round}-${i}`);
       const before = usageOf(bench.federation.pid);
-      const rates = await throughput({ targets, observer, concurrency }, names);
+      const rates = await throughput({ ...load, targets }, names);
       const after = usageOf(bench.federation.pid);
       await pause(500);
       const shown = steps.map((step) => `${step} ${rates[step].toFixed(0)}/s`).join(', ');
@@ -96,8 +72,11 @@ async function measureRounds(bench: Bench, observer: Observer): Promise<Rounds> 
   return rounds;
 }
 
+/** All of a load but whom it goes to. */
+type Shared = Omit<Load, 'targets'>;
+
 /** What the generator itself reaches: creates per second against a server that does nothing. */
-async function generatorLimit(): Promise<number> {
+async function generatorLimit(subject: Subject): Promise<number> {
   const child = spawn(
     process.execPath,
     [
@@ -118,22 +97,22 @@ async function generatorLimit(): Promise<number> {
       }),
   );
   const observer = new Observer(1);
-  await observer.start(clients.slice(0, 1), pathOf(deployments));
+  await observer.start(clients.slice(0, 1), pathOf(subject.type));
   const names = Array.from({ length: 2000 }, (_, i) => `null-${i}`);
-  const rate = await creates({ targets: clients, observer, concurrency }, names);
+  const rate = await creates({ targets: clients, observer, concurrency, subject }, names);
   child.kill();
   await observer.stop();
   return rate;
 }
 
 async function creates(load: Load, names: readonly string[]): Promise<number> {
-  const { deployment } = await import('./propagation/deployment.ts');
+  const { type, make } = load.subject;
   const queue = [...names];
   const started = performance.now();
   const worker = async (): Promise<void> => {
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
-      const body = deployment(name);
-      await Promise.all(load.targets.map((client) => client.create(pathOf(deployments), body)));
+      const body = make(name);
+      await Promise.all(load.targets.map((client) => client.create(pathOf(type), body)));
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
@@ -170,12 +149,13 @@ function limitRow(
   return { what, ours, target: `≤ ${most.value} ${most.unit}`, reached: ours.median <= most.value };
 }
 
-async function measure(bench: Bench): Promise<Row[]> {
+async function measure(bench: Bench, subject: Subject): Promise<Row[]> {
   const observer = new Observer(memberCount);
-  await observer.start(bench.members, pathOf(deployments));
-  const rounds = await measureRounds(bench, observer);
-  const ours: Load = { targets: [bench.federation.client], observer, concurrency };
-  const direct: Load = { ...ours, targets: bench.members };
+  await observer.start(bench.members, pathOf(subject.type));
+  const shared: Shared = { observer, concurrency, subject };
+  const rounds = await measureRounds(bench, shared);
+  const ours: Load = { ...shared, targets: [bench.federation.client] };
+  const direct: Load = { ...shared, targets: bench.members };
   const idle = (side: string) => Array.from({ length: 50 }, (_, i) => `idle-${side}-${i}`);
   const idleDirect = await idleCreates(direct, idle('direct'));
   const idleOurs = await idleCreates(ours, idle('ours'));
@@ -185,42 +165,81 @@ async function measure(bench: Bench): Promise<Row[]> {
     drift.push(...(await driftCorrections(ours, bench.members[0]!, { name, rounds: 3 })));
   }
   await clear(ours, drifting);
-  const returned = await catchUp(bench, ours, { awaySeconds: Number(values.away), objects: 20 });
+  const ready = options.full ? [await readyRow(bench)] : [];
+  const away = { awaySeconds: options.away, objects: 20 };
+  const returned = options.away === 0 ? [] : [await catchUp(bench, ours, away)];
   const { peakMiB } = usageOf(bench.federation.pid);
   await observer.stop();
-  const ratio = round(median(idleOurs) / median(idleDirect));
   return [
     rateRow(rounds, 'create', 0.7),
     rateRow(rounds, 'update', 0.5),
     rateRow(rounds, 'update again', 0.5),
     rateRow(rounds, 'delete', 0.5),
+    ...idleRows(idleDirect, idleOurs),
+    limitRow('drift corrected, p50 ms', drift, { value: 10, unit: 'ms' }),
+    told('drift corrected, p99 ms', quantile(drift, 0.99)),
+    ...ready,
+    limitRow('CPU of the server, ms per object and member', rounds.cpuMs, { value: 1, unit: 'ms' }),
+    limitRow('peak memory of the server, MiB', [peakMiB], { value: 250, unit: 'MiB' }),
+    ...returned.map((seconds) =>
+      limitRow(`converged after ${options.away} s away, s`, [seconds], { value: 2, unit: 's' }),
+    ),
+  ];
+}
+
+function idleRows(direct: readonly number[], ours: readonly number[]): Row[] {
+  const ratio = round(median(ours) / median(direct));
+  return [
     {
       what: 'one create on an idle system, p50 ms',
-      direct: figure(idleDirect),
-      ours: figure(idleOurs),
+      direct: figure(direct),
+      ours: figure(ours),
       ratio,
       target: '≤ 3 × direct',
       reached: ratio <= 3,
     },
-    {
-      what: 'the same, p99 ms',
-      direct: figure([quantile(idleDirect, 0.99)]),
-      ours: figure([quantile(idleOurs, 0.99)]),
-      target: '',
-      reached: true,
-    },
-    limitRow('drift corrected, p50 ms', drift, { value: 10, unit: 'ms' }),
-    {
-      ...limitRow('drift corrected, p99 ms', [quantile(drift, 0.99)], {
-        value: Infinity,
-        unit: 'ms',
-      }),
-      target: '',
-    },
-    limitRow('CPU of the server, ms per object and member', rounds.cpuMs, { value: 1, unit: 'ms' }),
-    limitRow('peak memory of the server, MiB', [peakMiB], { value: 250, unit: 'MiB' }),
-    limitRow(`converged after ${values.away} s away, s`, [returned], { value: 2, unit: 's' }),
+    { ...told('the same, p99 ms', quantile(ours, 0.99)), direct: figure([quantile(direct, 0.99)]) },
   ];
+}
+
+/** A figure without a target. */
+function told(what: string, value: number): Row {
+  return { what, ours: figure([value]), target: '', reached: true };
+}
+
+/** One replica in every member, written directly and through the federation. */
+async function readyRow(bench: Bench): Promise<Row> {
+  const names = (side: string) => Array.from({ length: 50 }, (_, i) => `ready-${side}-${i}`);
+  const direct = await readyRate(bench.members, deployments(1), names('direct'));
+  const whole = deployments(memberCount);
+  const ours = await readyRate([bench.federation.client], whole, names('ours'));
+  const what = 'all replicas seen ready, objects/s';
+  return { ...told(what, ours), direct: figure([direct]), ratio: round(ours / direct) };
+}
+
+/** kill -9 in the middle of writes: counts, and what must be 0. */
+async function killRows(bench: Bench): Promise<Row[]> {
+  const load = { name: 'kill', writers: concurrency, writes: count };
+  const killed = await killUnderLoad(bench, load);
+  for (const line of [...killed.lost, ...killed.apart]) console.log(`  ${line}`);
+  const none = { value: 0, unit: '' };
+  return [
+    told('kill -9 under load: writes acknowledged before', killed.acknowledged),
+    told('… on their way', killed.inDoubt),
+    limitRow('… acknowledged and lost', [killed.lost.length], none),
+    told('… s until it serves again', killed.servedSeconds),
+    told('… s until all members agree', killed.agreedSeconds),
+    limitRow('… objects that members show otherwise', [killed.apart.length], none),
+  ];
+}
+
+/** CPU time by part of the program, per object and member. */
+function partRows(folder: string, cpuMs: number): Row[] {
+  const parts = partsIn(folder);
+  const all = [...parts.values()].reduce((sum, ms) => sum + ms, 0);
+  return [...parts].map(([part, ms]) =>
+    told(`CPU, ms per object and member: ${part}`, (cpuMs * ms) / all),
+  );
 }
 
 function print(rows: readonly Row[]): void {
@@ -235,27 +254,39 @@ function print(rows: readonly Row[]): void {
   }
 }
 
-const generator = await generatorLimit();
+const replicas = Math.max(3, memberCount);
+const subject = subjectOf(options.kind, replicas);
+const generator = await generatorLimit(subject);
 console.log(
   `the generator alone reaches ${generator.toFixed(0)} objects/s to ${memberCount} targets`,
 );
-const bench = await startBench({ members: memberCount, full: values.full });
+const profiles = options.parts ? mkdtempSync(join(tmpdir(), 'ubernetes-bench-profile-')) : '';
+const bench = await startBench({
+  ...options,
+  ...(options.parts ? { nodeArguments: profilingArguments(profiles) } : {}),
+});
 try {
-  const rows = await measure(bench);
+  const rows = await measure(bench, subject);
+  if (options.parts) {
+    await bench.federation.stop();
+    const cpu = rows.find(({ what }) => what.startsWith('CPU of the server'))!;
+    rows.push(...partRows(profiles, cpu.ours.median));
+  } else if (options.kill) rows.push(...(await killRows(bench)));
   print(rows);
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
   const result = {
-    command:
-      `npm run bench:propagation -- --members ${memberCount} --objects ${count} ` +
-      `--rounds ${values.rounds} --away ${values.away}${values.full ? ' --full' : ''}`,
+    command: commandOf(options),
     commit,
     date: new Date().toISOString().slice(0, 10),
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
     generatorObjectsPerSecond: round(generator),
     rows,
   };
-  mkdirSync(join(values.out, '..'), { recursive: true });
-  writeFileSync(values.out, `${JSON.stringify(result, null, 2)}\n`);
+  if (options.out !== undefined) {
+    mkdirSync(dirname(options.out), { recursive: true });
+    writeFileSync(options.out, `${JSON.stringify(result, null, 2)}\n`);
+  }
 } finally {
   await bench.stop();
+  if (options.parts) rmSync(profiles, { recursive: true });
 }

@@ -1,7 +1,7 @@
 /** Watches one type in every member and tells when a change is seen in all of them. */
 import type { RestClient } from '../../src/client/rest.ts';
 import { watch } from '../../src/client/watch.ts';
-import { versionAnnotation } from './deployment.ts';
+import { versionAnnotation } from './subject.ts';
 
 /** 'gone', or the version that the object should show. */
 export type Expectation = 'gone' | number;

@@ -2,9 +2,8 @@
  * A member that is away while objects are made: how long after its return until it has them all.
  */
 import { pathOf } from '../../src/kube/resource.ts';
-import { deployment } from './deployment.ts';
 import type { Bench } from './setup.ts';
-import { clear, deployments, type Load, pause, within } from './workload.ts';
+import { clear, type Load, pause, within } from './workload.ts';
 
 /** Seconds from the moment the member goes on until every member shows every object. */
 export async function catchUp(
@@ -21,7 +20,8 @@ export async function catchUp(
   process.kill(pid, 'SIGSTOP');
   try {
     await pause(1000);
-    for (const name of names) await load.targets[0]!.create(pathOf(deployments), deployment(name));
+    const { type, make } = load.subject;
+    for (const name of names) await load.targets[0]!.create(pathOf(type), make(name));
     await pause((awaySeconds - 1) * 1000);
   } finally {
     process.kill(pid, 'SIGCONT');

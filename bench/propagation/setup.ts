@@ -7,9 +7,11 @@ import { WallClock } from '../../src/base/clock.ts';
 import { connectionOf, parseKubeconfig, writeKubeconfig } from '../../src/client/kubeconfig.ts';
 import { RestClient } from '../../src/client/rest.ts';
 import { TlsTransport } from '../../src/client/tls-transport.ts';
+import { pathOf } from '../../src/kube/resource.ts';
+import { slowDown } from '../../testbed/faults.ts';
 import { type Fleet, startFleet } from '../../testbed/fleet.ts';
 import type { Member } from '../../testbed/member.ts';
-import { namespace } from './deployment.ts';
+import { gadgetDefinition, namespace, type SubjectName, subjectOf } from './subject.ts';
 
 const bin = join(import.meta.dirname, '..', '..', 'src', 'main', 'bin.ts');
 const quiet = '--disable-warning=ExperimentalWarning';
@@ -37,6 +39,9 @@ export interface Federation {
 export async function startBench(options: {
   members: number;
   full: boolean;
+  kind?: SubjectName;
+  /** Round trip to the last member, for the federation and for direct writes, milliseconds. */
+  delay?: number;
   serveArguments?: readonly string[];
   nodeArguments?: readonly string[];
 }): Promise<Bench> {
@@ -49,8 +54,10 @@ export async function startBench(options: {
     durable: true,
   });
   const folder = await mkdtemp(join(tmpdir(), 'ubernetes-bench-'));
+  const { delay = 0, kind = 'deployment' } = options;
+  const delayed = delay === 0 ? undefined : fleet.members.at(-1);
   const kubeconfigs = await Promise.all(
-    fleet.members.map((member) => directKubeconfig(member, folder)),
+    fleet.members.map((member) => memberKubeconfig(member, folder, member === delayed)),
   );
   const members = await Promise.all(kubeconfigs.map((file) => clientFor(file)));
   const federation = await serve(join(folder, 'data'), options);
@@ -75,7 +82,8 @@ export async function startBench(options: {
       await rm(folder, { recursive: true, force: true });
     },
   };
-  await ready(bench);
+  await ready(bench, kind);
+  if (delayed !== undefined) slowDown(delayed, delay);
   return bench;
 }
 
@@ -162,23 +170,33 @@ export async function clientFor(kubeconfig: string): Promise<RestClient> {
   });
 }
 
-async function directKubeconfig(member: Member, folder: string): Promise<string> {
+/** Past its wire, so that no proxy costs anything, unless it is to be slow. */
+async function memberKubeconfig(member: Member, folder: string, slow: boolean): Promise<string> {
   const file = join(folder, `${member.name}.kubeconfig`);
-  const { ca, adminToken: token, directServer: server, name } = member;
+  const { ca, adminToken: token, name } = member;
+  const server = slow ? member.server : member.directServer;
   await writeFile(file, writeKubeconfig({ name, server, ca, token }), { mode: 0o600 });
   return file;
 }
 
-/** The namespace and the first Deployment are in every member: the measurement starts warm. */
-async function ready({ federation, members }: Bench): Promise<void> {
+/** The namespace, and the custom kind if that is measured, are in every member: a warm start. */
+async function ready({ federation, members }: Bench, kind: SubjectName): Promise<void> {
   await federation.client.create('/api/v1/namespaces', {
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: { name: namespace },
   });
-  for (const client of members) {
-    while ((await client.find(`/api/v1/namespaces/${namespace}`)) === undefined) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+  const paths = [`/api/v1/namespaces/${namespace}`];
+  if (kind === 'custom') {
+    const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    await federation.client.create(definitions, gadgetDefinition);
+    paths.push(pathOf(subjectOf(kind, 1).type));
+  }
+  for (const client of [...members, federation.client]) {
+    for (const path of paths) {
+      while ((await client.find(path)) === undefined) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
     }
   }
 }

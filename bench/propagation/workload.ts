@@ -4,31 +4,30 @@
  */
 import type { RestClient } from '../../src/client/rest.ts';
 import { pathOf } from '../../src/kube/resource.ts';
-import { deployment, namespace, versionPatch } from './deployment.ts';
 import type { Expectation, Observer } from './observer.ts';
-
-export const deployments = { group: 'apps', version: 'v1', resource: 'deployments', namespace };
+import type { Subject } from './subject.ts';
 
 /** Who is written to: one federation, or every member at the same time. */
 export type Targets = readonly RestClient[];
 
 export interface Load {
+  readonly subject: Subject;
   readonly targets: Targets;
   readonly observer: Observer;
   readonly concurrency: number;
 }
 
-type Write = (client: RestClient, name: string) => Promise<unknown>;
+type Write = (client: RestClient, subject: Subject, name: string) => Promise<unknown>;
 
-const create: Write = (client, name) => client.create(pathOf(deployments), deployment(name));
-const remove: Write = (client, name) =>
-  client.delete(pathOf({ ...deployments, name }), { propagationPolicy: 'Background' });
+const create: Write = (client, { type, make }, name) => client.create(pathOf(type), make(name));
+const remove: Write = (client, { type }, name) =>
+  client.delete(pathOf({ ...type, name }), { propagationPolicy: 'Background' });
 const update =
   (version: number): Write =>
-  (client, name) =>
-    client.patch(pathOf({ ...deployments, name }), {
+  (client, { type, change }, name) =>
+    client.patch(pathOf({ ...type, name }), {
       type: 'application/merge-patch+json',
-      body: versionPatch(version),
+      body: change(version),
     });
 
 export type Step = 'create' | 'update' | 'update again' | 'delete';
@@ -55,7 +54,7 @@ export async function throughput(
     const worker = async (): Promise<void> => {
       for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
         const current = name;
-        await Promise.all(load.targets.map((client) => write(client, current)));
+        await Promise.all(load.targets.map((client) => write(client, load.subject, current)));
       }
     };
     await Promise.all(Array.from({ length: load.concurrency }, worker));
@@ -71,7 +70,7 @@ export async function idleCreates(load: Load, names: readonly string[]): Promise
   for (const name of names) {
     const seen = load.observer.expect(name, 0);
     const started = performance.now();
-    await Promise.all(load.targets.map((client) => create(client, name)));
+    await Promise.all(load.targets.map((client) => create(client, load.subject, name)));
     await within(60_000, seen, `create ${name}: not seen`);
     times.push(performance.now() - started);
     await pause(20);
@@ -83,7 +82,9 @@ export async function idleCreates(load: Load, names: readonly string[]): Promise
 export async function clear(load: Load, names: readonly string[]): Promise<void> {
   const gone = names.map((name) => load.observer.expect(name, 'gone'));
   await Promise.all(
-    names.map((name) => Promise.all(load.targets.map((client) => remove(client, name)))),
+    names.map((name) =>
+      Promise.all(load.targets.map((client) => remove(client, load.subject, name))),
+    ),
   );
   await within(60_000, Promise.all(gone), 'clear: not everything went');
 }
@@ -98,12 +99,12 @@ export async function driftCorrections(
   { name, rounds }: { name: string; rounds: number },
 ): Promise<number[]> {
   const created = load.observer.expect(name, 0);
-  await Promise.all(load.targets.map((client) => create(client, name)));
+  await Promise.all(load.targets.map((client) => create(client, load.subject, name)));
   await created;
   const times: number[] = [];
   for (let round = 1; round <= rounds; round++) {
-    const path = pathOf({ ...deployments, name });
-    const body = { spec: { replicas: 100 + round } };
+    const path = pathOf({ ...load.subject.type, name });
+    const body = load.subject.drift(round);
     const started = performance.now();
     await member.patch(
       path,
@@ -111,9 +112,7 @@ export async function driftCorrections(
       { fieldManager: 'someone' },
     );
     for (;;) {
-      const answer = await member.get(path);
-      const spec = answer.object()['spec'] as { replicas?: number };
-      if (spec.replicas !== 100 + round) break;
+      if (load.subject.isUndone((await member.get(path)).object(), round)) break;
       if (performance.now() - started > 30_000) throw new Error('the drift was not corrected');
     }
     times.push(performance.now() - started);
