@@ -26,9 +26,10 @@ import { Commits } from './registry/commit.ts';
 import type { StoredItem } from './registry/item.ts';
 import { Lists } from './registry/list.ts';
 import { NamespaceGate } from './registry/namespaces.ts';
-import { changeOf, modificationOf, type Patch } from './registry/patching.ts';
+import { modificationOf, type Patch } from './registry/patching.ts';
 import { Removals } from './registry/removals.ts';
-import { scaleDocument, scaleOf, withScale } from './registry/scale.ts';
+import { scaleOf } from './registry/scale.ts';
+import { type ScaleWrite, scalePatch, scaleUpdate } from './registry/scale-writes.ts';
 import { requestToken, type TokenSigner } from './registry/token-request.ts';
 import type { ScalePaths, TypeBook } from './registry/type-facts.ts';
 import { servedAs } from './registry/versions.ts';
@@ -127,13 +128,8 @@ export class Registry implements Backend {
     options: WriteOptions,
   ): Promise<WriteResult> {
     if (ref.subresource === 'scale') {
-      const paths = this.#scalePaths(ref);
-      return this.#scale(
-        context,
-        ref,
-        { make: (old) => withScale(old, body.object, paths) },
-        options,
-      );
+      const modification = scaleUpdate(body.object, this.#scaleWrite(ref, options));
+      return this.#scale(context, ref, modification, options);
     }
     checkWritable(ref);
     const candidate = { object: body.object, problems: body.problems };
@@ -150,11 +146,8 @@ export class Registry implements Backend {
     options: WriteOptions,
   ): Promise<WriteResult> {
     if (ref.subresource === 'scale') {
-      const paths = this.#scalePaths(ref);
-      const change = changeOf(patch);
-      const make = (old: KubeObject) =>
-        withScale(old, change.apply(scaleDocument(old, paths), undefined), paths);
-      return this.#scale(context, ref, { make }, options);
+      const modification = scalePatch(patch, this.#scaleWrite(ref, options));
+      return this.#scale(context, ref, modification, options);
     }
     checkWritable(ref);
     const now = this.#options.clock.now();
@@ -205,6 +198,11 @@ export class Registry implements Backend {
   ): Promise<WriteResult> {
     const { item, created } = await this.#writes.modify(context, ref, modification, options);
     return { item: scaleOf(item as StoredItem, this.#scalePaths(ref)), created };
+  }
+
+  #scaleWrite(ref: ObjectRef, options: WriteOptions): ScaleWrite {
+    const now = this.#options.clock.now();
+    return { type: ref.type, paths: this.#scalePaths(ref), options, now };
   }
 
   #scalePaths(ref: ObjectRef): ScalePaths {

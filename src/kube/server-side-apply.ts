@@ -172,7 +172,7 @@ class Apply {
   }
 
   #owners(): Owners {
-    const { live, schema, now } = this.#options;
+    const { live, schema, now, subresource } = this.#options;
     let owners: Owners;
     try {
       owners = decodeOwners(live?.metadata.managedFields);
@@ -181,7 +181,9 @@ class Apply {
     }
     if (owners.size > 0 || live === undefined) return owners;
     // Nobody knows who wrote what is there: that is one manager, older than all appliers.
-    return ownersOfUntracked({ schema, object: live, now, manager: 'before-first-apply' });
+    const manager = 'before-first-apply';
+    const options = { schema, object: live, now, manager };
+    return ownersOfUntracked(subresource === undefined ? options : { ...options, subresource });
   }
 
   #apply(force: boolean): Applied {

@@ -73,7 +73,7 @@ export function parseYaml(input: Buffer | string, options: ParseJsonOptions = {}
 export function duplicateKeys(input: Buffer): string[] {
   const reading = new Reading(input.toString('utf8'));
   reading.document();
-  return reading.problems().map((problem) => `error converting YAML to JSON: ${problem}`);
+  return [...reading.duplicates];
 }
 
 function looksLikeJson(input: Buffer | string): boolean {
@@ -98,7 +98,7 @@ class Reading {
   readonly #document: ReturnType<typeof parseDocument>;
   readonly #anchors = new Map<string, Node>();
   readonly #open = new Set<Node>();
-  readonly #duplicates: string[] = [];
+  readonly duplicates: string[] = [];
   #decoded = 0;
   #aliased = 0;
   #aliasDepth = 0;
@@ -132,8 +132,8 @@ class Reading {
   }
 
   problems(): string[] {
-    if (this.#duplicates.length === 0) return [];
-    return [`yaml: unmarshal errors:\n${this.#duplicates.map((one) => `  ${one}`).join('\n')}`];
+    if (this.duplicates.length === 0) return [];
+    return [`yaml: unmarshal errors:\n${this.duplicates.map((one) => `  ${one}`).join('\n')}`];
   }
 
   #line(offset: number | undefined): number {
@@ -192,7 +192,7 @@ class Reading {
       if (pair.value === null) this.#count();
       if (seen.has(typed)) {
         const offset = (pair.value ?? pair.key)?.range?.[0];
-        this.#duplicates.push(`line ${this.#line(offset)}: key ${typed} already set in map`);
+        this.duplicates.push(`line ${this.#line(offset)}: key ${typed} already set in map`);
       }
       seen.add(typed);
       setField(object, name, value);

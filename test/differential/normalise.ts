@@ -20,9 +20,6 @@ const madeUp: ReadonlySet<string> = new Set([
  */
 const allocated: readonly string[] = ['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'];
 
-/** In this annotation kube-apiserver counts a DaemonSet's templates for controllers of 2017. */
-const templateGeneration = 'deprecated.daemonset.template.generation';
-
 export function normalised({ status, body, warnings }: Answer): Answer {
   return { status, body: value(body, ''), warnings: [...warnings].sort() };
 }
@@ -46,23 +43,10 @@ function byText(a: Json, b: Json): number {
 function fields(object: JsonObject, path: string): JsonObject {
   const out: JsonObject = {};
   for (const name of Object.keys(object).sort()) {
-    const at = `${path}.${name}`;
-    if (name.endsWith(templateGeneration) || (path === '.spec' && allocated.includes(name)))
-      continue;
-    const field = madeUp.has(name) ? '*' : value(object[name]!, at);
-    const counted = name.endsWith('annotations') && isObject(field);
-    if (counted && Object.keys(field).every((key) => key === '.') && isCounted(object[name]))
-      continue;
-    out[name] = field;
+    if (path === '.spec' && allocated.includes(name)) continue;
+    out[name] = madeUp.has(name) ? '*' : value(object[name]!, `${path}.${name}`);
   }
   return out;
-}
-
-function isCounted(annotations: Json | undefined): boolean {
-  return (
-    isObject(annotations) &&
-    Object.keys(annotations).some((key) => key.endsWith(templateGeneration))
-  );
 }
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
@@ -95,6 +79,6 @@ export function isLeftToMembers(oracle: Answer, ours: Answer): boolean {
   if (typeof message !== 'string' || !isObject(details) || !Array.isArray(details.causes))
     return false;
   return details.causes.every(
-    (cause) => isObject(cause) && /^(spec|template|rules|roleRef)\b/.test(String(cause.field)),
+    (cause) => isObject(cause) && /^(spec|template|rules|roleRef|data)\b/.test(String(cause.field)),
   );
 }

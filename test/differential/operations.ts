@@ -200,9 +200,11 @@ export function joined(a: Json | undefined, b: Json): Json {
 /** The request of an operation; `live` is the object as this server has it, if it does. */
 export function requestOf(
   { kind }: Sequence,
-  operation: Operation,
+  sent: Operation,
   { name, live }: { name: string; live: JsonObject | undefined },
 ): Request {
+  // Of a Secret that cannot be patched so kube-apiserver shows the whole; here the patch is shown.
+  const operation: Operation = kind.kind === 'Secret' ? { ...sent, oddity: 'none' } : sent;
   const path = `${kind.collection}/${name}`;
   const query = queryOf(operation);
   switch (operation.verb) {
@@ -337,6 +339,11 @@ function write(
   return { method, path, contentType, body: spoiled(body, oddity) };
 }
 
+function otherName({ metadata }: JsonObject): string {
+  const { name } = (metadata ?? {}) as JsonObject;
+  return `${typeof name === 'string' ? name : 'x'}-other`;
+}
+
 function spoiled(body: JsonObject, oddity: Oddity): string {
   switch (oddity) {
     case 'none':
@@ -350,7 +357,7 @@ function spoiled(body: JsonObject, oddity: Oddity): string {
         joined(body, { metadata: { labels: null, annotations: { gone: null } } }),
       );
     case 'name':
-      return stringifyJson(joined(body, { metadata: { name: 'other' } }));
+      return stringifyJson(joined(body, { metadata: { name: otherName(body) } }));
     case 'duplicate': {
       const text = stringifyJson(body);
       return text === '{}' ? text : `{"metadata":{"labels":{"d":"1"}},${text.slice(1)}`;

@@ -9,7 +9,7 @@ import { badRequest } from '../../kube/status.ts';
 import { strategicMerge } from '../../kube/strategic.ts';
 import { duplicateKeys, parseYaml } from '../../kube/yaml.ts';
 import type { ObjectRef, PatchType, WriteOptions } from '../backend.ts';
-import { withRef, withTypeMeta } from './prepare.ts';
+import { withTypeMeta } from './prepare.ts';
 import { hasSubresource, type TypeFacts } from './type-facts.ts';
 import { resetFieldsOf } from './write-rules.ts';
 import type { Candidate, Modification, TellablePatch } from './writes.ts';
@@ -98,7 +98,6 @@ function applyOf(
   if (!isObject(value)) throw badRequest('error decoding YAML: the patch is no object');
   const { type, subresource = '' } = ref;
   const patch = withTypeMeta(value as unknown as KubeObject, type);
-  withRef(patch.metadata, ref);
   const strictly = problems.length === 0 ? [] : duplicateKeys(body);
   const make = (live: KubeObject | undefined, facts: TypeFacts): Candidate | undefined => {
     const { object, changed } = applyPatch({
@@ -116,7 +115,9 @@ function applyOf(
       ...(subresource === '' ? {} : { subresource }),
     });
     if (strictly.length > 0 && options.fieldValidation === 'Strict')
-      throw badRequest(`error strict decoding patch: ${strictly.join(', ')}`);
+      throw badRequest(
+        `error strict decoding patch: error converting YAML to JSON: yaml: unmarshal errors:\n${strictly.map((one) => `  ${one}`).join('\n')}`,
+      );
     if (!changed && live !== undefined && strictly.length === 0) return undefined;
     return { object, managed: true, problems: strictly };
   };

@@ -24,7 +24,10 @@ function scaleObject(object: KubeObject, paths: ScalePaths): KubeObject {
     apiVersion: scaleApiVersion,
     kind: 'Scale',
     metadata,
-    spec: { replicas: valueAt(object, ...paths.specReplicas) ?? 0 },
+    // Go leaves a zero out here, as it does not in a Deployment.
+    spec: valueAt(object, ...paths.specReplicas)
+      ? { replicas: valueAt(object, ...paths.specReplicas) }
+      : {},
     status: {
       replicas: valueAt(object, ...paths.statusReplicas) ?? 0,
       ...(selector === undefined ? {} : { selector }),
