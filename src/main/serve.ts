@@ -13,6 +13,7 @@ import type { Logger } from '../base/log.ts';
 import { type Random, uuid } from '../base/random.ts';
 import { writeKubeconfig } from '../client/kubeconfig.ts';
 import { TlsTransport } from '../client/tls-transport.ts';
+import { ApiService } from '../lifecycle/api-service.ts';
 import { type OpenTransport, tlsTransports } from '../members/connection.ts';
 import { Compaction } from '../store/compaction.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
@@ -84,6 +85,13 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     const recovery = new Recovery({ store, members, client, clock, random, log });
     recovery.start();
     const server = await listen(options, { pki, federation, context });
+    const apiService = new ApiService({
+      ...context,
+      client,
+      address: { host: advertise, port: server.port },
+      onTypes: (listener) => federation.catalog.onChange(listener),
+    });
+    apiService.start();
     const url = `https://${advertise.includes(':') ? `[${advertise}]` : advertise}:${server.port}`;
     const kubeconfig = join(dataDir, 'admin.kubeconfig');
     writeFileSync(kubeconfig, adminKubeconfig(url, pki), { mode: 0o600 });
@@ -95,7 +103,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
         shutdown.begin();
         if (options.shutdownDelayMs > 0) await sleep(clock, options.shutdownDelayMs);
         await server.stop(drainMs);
-        await Promise.all([accounts.stop(), recovery.stop()]);
+        await Promise.all([accounts.stop(), recovery.stop(), apiService.stop()]);
         await federation.stop();
         telemetry.stop();
         compaction.stop();
