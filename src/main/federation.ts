@@ -65,7 +65,7 @@ export interface FederationOptions {
   /** Told of requests beside the metrics. */
   readonly observers?: readonly Observer[];
   /** Webhooks, policies and quotas of the federation; absent: they are stored only. */
-  readonly admission?: AdmissionChainOptions;
+  readonly admission?: Pick<AdmissionChainOptions, 'openWebhook'>;
 }
 
 export interface Federation {
@@ -174,7 +174,9 @@ async function serveApi(
     kinds: [clusterKind, distributionKind, clusterDistributionKind, decisionKind, tombstoneKind],
     admit: [rbacAdmission(access.authorizer), placementAdmission, preflightAdmission(parts)],
     processes: () => true,
-    ...(options.admission === undefined ? {} : { admission: options.admission }),
+    ...(options.admission && {
+      admission: { ...options.admission, authorizer: access.authorizer },
+    }),
     companions: tombstonesOf({ clock, units: () => parts.propagation?.units }),
     ...(options.serviceAccounts === undefined ? {} : { tokenSigner: options.serviceAccounts }),
     backendFor: (type, registry) => backendFor(type, registry, { parts, access }),

@@ -71,10 +71,12 @@ export async function startBoth(
     token: () => member.adminToken,
     clock,
   });
+  const authorizer = new RbacIndex();
   const store = new MemoryStore({ clock, random });
   const api = await createApi({
     ...{ store, clock, random, logger: silentLogger, kinds: [] },
     admission: {
+      authorizer,
       openWebhook: (address, ca) =>
         new TlsTransport({ server: address, clock, ...(ca === undefined ? {} : { ca }) }),
     },
@@ -83,7 +85,7 @@ export async function startBoth(
   const handler = createHandler({
     ...{ types: api.typeSource, nonResources: api.nonResources, clock, random },
     authenticate: authenticator({ tokens: [] }),
-    authorizer: new RbacIndex(),
+    authorizer,
     log: silentLogger,
   });
   const admin = { name: 'admin', groups: ['system:masters'], extra: {} };

@@ -8,17 +8,26 @@ import type { Random } from '../../base/random.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { ResourceType } from '../../kube/resource.ts';
 import type { Admission, AdmissionRequest } from '../admission.ts';
+import type { Authorizer } from '../auth/authorizer.ts';
 import type { RequestContext } from '../backend.ts';
-import { type Collections, keyBelow, type Resource } from '../registry/collections.ts';
+import type { Collections, Resource } from '../registry/collections.ts';
+import type { StoredItem } from '../registry/item.ts';
 import { type AdmissionTypes, Attributes } from './attributes.ts';
-import type { Conditions } from './conditions.ts';
 import { Configured } from './configured.ts';
 import { type Hook, hooksOf } from './hooks.ts';
 import { checkLimitRanges, withLimitRanges } from './limit-ranges.ts';
-import { mutateByWebhooks, type WebhookParts } from './mutating-webhooks.ts';
+import { type MutatingPolicy, mutateByPolicies, mutatingPolicyOf } from './mutating-policies.ts';
+import { mutateByWebhooks } from './mutating-webhooks.ts';
+import { type Binding, bindingOf, type Policy } from './policies.ts';
 import { QuotaLedger } from './quota-ledger.ts';
 import { Reinvocation } from './reinvocation.ts';
-import { matchRules } from './rules.ts';
+import { matchRules, type Rule } from './rules.ts';
+import {
+  type PolicyParts,
+  type ValidatingPolicy,
+  validateByPolicies,
+  validatingPolicyOf,
+} from './validating-policies.ts';
 import { validateByWebhooks } from './validating-webhooks.ts';
 import { type OpenWebhook, WebhookCalls } from './webhook-calls.ts';
 
@@ -27,6 +36,8 @@ const namespaces: Resource = { group: '', resource: 'namespaces' };
 
 export interface AdmissionChainOptions {
   readonly openWebhook: OpenWebhook;
+  /** For expressions that ask what a user may do. */
+  readonly authorizer: Authorizer;
 }
 
 interface ChainParts extends AdmissionChainOptions {
@@ -37,22 +48,27 @@ interface ChainParts extends AdmissionChainOptions {
 }
 
 export class AdmissionChain implements Admission {
+  readonly quotas: QuotaLedger;
   readonly #parts: ChainParts;
   readonly #calls: WebhookCalls;
-  readonly #mutating: Configured<Hook>;
-  readonly #validating: Configured<Hook>;
+  readonly #mutating: { readonly hooks: Configured<Hook>; readonly policies: Policies };
+  readonly #validating: { readonly hooks: Configured<Hook>; readonly policies: ValidatingPolicies };
   readonly #ended: () => void;
-  readonly quotas: QuotaLedger;
 
   constructor(parts: ChainParts) {
     this.#parts = parts;
     this.#calls = new WebhookCalls({ ...parts, open: parts.openWebhook });
-    this.#mutating = this.#hooks('mutatingwebhookconfigurations');
-    this.#validating = this.#hooks('validatingwebhookconfigurations');
+    this.#mutating = {
+      hooks: this.#hooks('mutatingwebhookconfigurations'),
+      policies: this.#policies('mutatingadmissionpolicies', mutatingPolicyOf),
+    };
+    this.#validating = {
+      hooks: this.#hooks('validatingwebhookconfigurations'),
+      policies: this.#policies('validatingadmissionpolicies', validatingPolicyOf),
+    };
     this.quotas = new QuotaLedger(parts.collections);
     this.#ended = parts.types.onChange(() => {
-      this.#mutating.forget();
-      this.#validating.forget();
+      for (const each of this.#configured()) each.forget();
     });
   }
 
@@ -60,8 +76,7 @@ export class AdmissionChain implements Admission {
   async load(): Promise<void> {
     await Promise.all([
       this.#parts.collections.load(namespaces),
-      this.#mutating.load(),
-      this.#validating.load(),
+      ...this.#configured().map((each) => each.load()),
       this.quotas.load(),
     ]);
   }
@@ -72,66 +87,120 @@ export class AdmissionChain implements Admission {
   }
 
   async mutate(context: RequestContext, request: AdmissionRequest) {
-    const { collections } = this.#parts;
+    const { collections, types } = this.#parts;
     let object = withLimitRanges(request, collections);
-    if (isExempt(request.type) || this.#mutating.entries.length === 0) return object;
+    const { hooks, policies } = this.#mutating;
+    const unconcerned = hooks.entries.length === 0 && policies.known.entries.length === 0;
+    if (unconcerned || isExempt(request.type)) return object;
+    const attributes = new Attributes(context, request, { types, phase: 'mutating' });
+    const matching = policies.known.matching(attributes);
+    if (matching.length === 0 && hooks.matching(attributes).length === 0) return object;
     const reinvocation = new Reinvocation();
     do {
       const limited = withLimitRanges({ ...request, object }, collections);
       if (limited !== object) reinvocation.stale();
       object = limited;
-      const mutation = { context, request: { ...request, object }, reinvocation };
-      object = await mutateByWebhooks(mutation, this.#webhooks(this.#mutating));
+      const before = { context, request: { ...request, object }, reinvocation };
+      object = await mutateByPolicies(before, matching, this.#policyParts(policies));
+      const after = { context, request: { ...request, object }, reinvocation };
+      object = await mutateByWebhooks(after, { ...this.#base, hooks, calls: this.#calls });
     } while (reinvocation.again());
     return object;
   }
 
   async validate(context: RequestContext, request: AdmissionRequest) {
+    const { types, collections } = this.#parts;
     if (request.type.group === group && request.operation !== 'DELETE')
       warnOfServices(context, request.object);
-    const { types, collections } = this.#parts;
     checkLimitRanges(request, collections);
-    if (!isExempt(request.type) && this.#validating.entries.length > 0) {
+    const { hooks, policies } = this.#validating;
+    const unconcerned = hooks.entries.length === 0 && policies.known.entries.length === 0;
+    if (!unconcerned && !isExempt(request.type)) {
       const attributes = new Attributes(context, request, { types, phase: 'validating' });
-      await validateByWebhooks(attributes, this.#webhooks(this.#validating));
+      const matching = policies.known.matching(attributes);
+      if (matching.length > 0)
+        await validateByPolicies(attributes, matching, this.#policyParts(policies));
+      await validateByWebhooks(attributes, { ...this.#base, hooks, calls: this.#calls });
     }
     await this.quotas.check(request);
     return request.object;
   }
 
+  #configured(): Configured<unknown>[] {
+    return [this.#mutating, this.#validating].flatMap(({ hooks, policies }) => [
+      hooks,
+      policies.known,
+      policies.bindings,
+    ]) as Configured<unknown>[];
+  }
+
   #hooks(resource: string): Configured<Hook> {
-    const { collections, types } = this.#parts;
     return new Configured({
-      collections,
+      collections: this.#parts.collections,
       resource: { group, resource },
       // A webhook that is a Service is called by the clusters that the Service is in.
       read: (item) => hooksOf(item.object()).filter(({ address }) => address.url !== undefined),
-      concerns: ({ rules, equivalent }, { operation, type, subresource }) => {
-        const equivalents = equivalent ? types.versionsOf(type) : [];
-        return (
-          matchRules(rules, { operation, type, subresource, name: '' }, equivalents) !== undefined
-        );
-      },
+      concerns: (hook, attributes) => this.#concerns(hook, attributes),
     });
   }
 
-  #webhooks(hooks: Configured<Hook>): WebhookParts {
-    const { types, collections } = this.#parts;
+  #policies<P extends Policy>(resource: string, read: (object: KubeObject) => P) {
+    const { collections } = this.#parts;
     return {
-      types,
-      hooks,
-      calls: this.#calls,
-      conditions: noConditions,
-      labelsOf: (namespace) =>
-        collections.find(namespaces)?.items.get(keyBelow({ namespace: '', name: namespace }))
-          ?.labels,
+      known: new Configured({
+        collections,
+        resource: { group, resource },
+        read: (item) => [read(item.object())],
+        concerns: ({ match }, attributes) => this.#concerns(match, attributes),
+      }),
+      bindings: new Configured({
+        collections,
+        resource: { group, resource: resource.replace(/policies$/, 'policybindings') },
+        read: (item) => [bindingOf(item.object())],
+        concerns: () => true,
+      }),
     };
+  }
+
+  /** Whether any rule speaks of such writes, whatever the object is called. */
+  #concerns({ rules, equivalent }: Matching, { operation, type, subresource }: Attributes) {
+    const equivalents = equivalent ? this.#parts.types.versionsOf(type) : [];
+    const unnamed = rules.map((rule) => ({ ...rule, names: [] }));
+    const target = { operation, type, subresource, name: '' };
+    return matchRules(unnamed, target, equivalents) !== undefined;
+  }
+
+  get #base() {
+    const { types, authorizer } = this.#parts;
+    const labelsOf = (name: string) => this.#namespace(name)?.labels;
+    return { types, authorizer, labelsOf };
+  }
+
+  #policyParts({ bindings }: { readonly bindings: Configured<Binding> }): PolicyParts {
+    return {
+      ...this.#base,
+      bindings,
+      collections: this.#parts.collections,
+      namespaceOf: (name) => this.#namespace(name)?.object(),
+    };
+  }
+
+  #namespace(name: string): StoredItem | undefined {
+    return this.#parts.collections.find(namespaces)?.items.get(name);
   }
 }
 
-const noConditions: Conditions = {
-  evaluate: () => ({ error: 'match conditions are not evaluated here' }),
-};
+interface Matching {
+  readonly rules: readonly Rule[];
+  readonly equivalent: boolean;
+}
+
+interface Bound<P> {
+  readonly known: Configured<P>;
+  readonly bindings: Configured<Binding>;
+}
+type Policies = Bound<MutatingPolicy>;
+type ValidatingPolicies = Bound<ValidatingPolicy>;
 
 /** Who calls a webhook that is a Service is not who calls one by url. */
 function warnOfServices(context: RequestContext, configuration: KubeObject): void {

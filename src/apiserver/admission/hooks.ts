@@ -2,8 +2,10 @@
 import { isObject, type JsonObject, type KubeObject, valueAt } from '../../kube/object.ts';
 import { type LabelSelector, labelSelectorFrom, matchLabels } from '../../kube/selector.ts';
 import type { Attributes } from './attributes.ts';
+import { compileExpression, type Expression, resultTypes } from './expression.ts';
 import { type Rule, rulesFrom, texts } from './rules.ts';
 
+const ofWebhooks = { params: false, authorizer: true };
 /** Seconds that a webhook without timeoutSeconds gets. */
 const defaultTimeoutSeconds = 10;
 
@@ -26,7 +28,7 @@ export interface Hook {
   /** Whether rules also match the other versions of a resource. */
   readonly equivalent: boolean;
   readonly selectors: Selectors;
-  readonly conditions: readonly Condition[];
+  readonly conditions: readonly Expression[];
   readonly ignoreFailures: boolean;
   readonly timeoutMs: number;
   readonly sideEffects: string | undefined;
@@ -64,7 +66,9 @@ function hookOf(configuration: string, webhook: JsonObject, index: number): Hook
     rules: rulesFrom(webhook['rules']),
     equivalent: webhook['matchPolicy'] !== 'Exact',
     selectors: selectorsOf(webhook),
-    conditions: conditionsOf(webhook['matchConditions']),
+    conditions: conditionsOf(webhook['matchConditions']).map(({ expression }) =>
+      compileExpression(expression, [resultTypes.bool], { declared: ofWebhooks }),
+    ),
     ignoreFailures: webhook['failurePolicy'] === 'Ignore',
     timeoutMs: 1000 * (typeof seconds === 'number' ? seconds : defaultTimeoutSeconds),
     sideEffects: typeof webhook['sideEffects'] === 'string' ? webhook['sideEffects'] : undefined,

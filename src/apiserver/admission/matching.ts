@@ -1,8 +1,10 @@
 /** Which of the configured webhooks a write is shown to. */
 import type { ResourceType } from '../../kube/resource.ts';
 import { ApiError, notFound } from '../../kube/status.ts';
+import type { Authorizer } from '../auth/authorizer.ts';
+import { Activation, conditionsBudget } from './activation.ts';
 import type { AdmissionTypes, Attributes } from './attributes.ts';
-import type { Conditions } from './conditions.ts';
+import { evaluateConditions } from './conditions.ts';
 import { type Hook, type NamespaceLabels, selects } from './hooks.ts';
 import { forbiddenBy } from './refusal.ts';
 import { matchRules, targetOf } from './rules.ts';
@@ -10,7 +12,7 @@ import { matchRules, targetOf } from './rules.ts';
 export interface MatchOptions {
   readonly types: AdmissionTypes;
   readonly labelsOf: NamespaceLabels;
-  readonly conditions: Conditions;
+  readonly authorizer: Authorizer;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface MatchOptions {
 export function matchHook(
   hook: Hook,
   attributes: Attributes,
-  { types, labelsOf, conditions }: MatchOptions,
+  { types, labelsOf, authorizer }: MatchOptions,
 ): ResourceType | undefined {
   const selected = selects(hook.selectors, attributes, labelsOf);
   if (selected === false) return undefined;
@@ -30,7 +32,8 @@ export function matchHook(
   if (selected === 'no namespace')
     throw notFound({ group: '', resource: 'namespaces' }, attributes.namespace);
   if (hook.conditions.length === 0) return match.type;
-  const outcome = conditions.evaluate(hook.conditions, attributes, match.type);
+  const activation = new Activation({ attributes, type: match.type, authorizer }, conditionsBudget);
+  const outcome = evaluateConditions(hook.conditions, activation);
   if (outcome === 'match') return match.type;
   if (outcome === 'no match' || hook.ignoreFailures) return undefined;
   throw forbiddenBy(attributes, outcome.error);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ApiError } from '../../kube/status.ts';
+import { RbacIndex } from '../auth/rbac.ts';
 import { World } from '../registry/world.fixture.ts';
 
 const openWebhook = () => assert.fail('no webhook is configured');
@@ -25,7 +26,10 @@ function deployment(name: string, replicas: number, cpu?: string): object {
 }
 
 async function startWorld(hard: Record<string, string>): Promise<World> {
-  const world = await World.start({ admission: { openWebhook }, members: true });
+  const world = await World.start({
+    admission: { openWebhook, authorizer: new RbacIndex() },
+    members: true,
+  });
   const object = { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'q' } };
   await world.create('/v1/resourcequotas', { ...object, spec: { hard } });
   return world;
@@ -145,7 +149,7 @@ test('whatever is written, what is used is what a new count finds, and never too
         });
       }
       const kept = await used(world);
-      await world.open({ admission: { openWebhook }, members: true });
+      await world.open({ admission: { openWebhook, authorizer: new RbacIndex() }, members: true });
       assert.deepEqual(await used(world), kept);
       assert.ok(Number(kept['pods']) <= 12);
     }),

@@ -72,6 +72,9 @@ const changes: readonly object[] = [
   ruled({ scope: 'Some' }),
   { matchConditions: [{ name: '', expression: '' }] },
   { matchConditions: [{ name: 'a b', expression: 'true' }] },
+  { matchConditions: [{ name: 'a', expression: 'object.' }] },
+  { matchConditions: [{ name: 'a', expression: "'x'" }] },
+  { matchConditions: [{ name: 'a', expression: 'params.x == 1 || variables.y' }] },
   {
     matchConditions: Array.from({ length: 65 }, (_, i) => ({ name: `n${i}`, expression: 'true' })),
   },

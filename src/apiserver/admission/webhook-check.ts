@@ -5,15 +5,9 @@ import { subdomainProblems } from '../../kube/name-syntax.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from '../../kube/object.ts';
 import type { StatusCause } from '../../kube/status.ts';
 import { FieldCheck, objectsOf, textsOf } from './field-check.ts';
-import { checkRule } from './rule-check.ts';
+import { checkRule, label1035, label1035Text } from './rule-check.ts';
 
 const conditionsMax = 64;
-const label1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-const label1035Text =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an " +
-  "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', " +
-  "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-
 /** Says what is wrong with a CEL condition; empty: nothing. */
 export type ConditionProblem = (
   expression: string,

@@ -220,6 +220,43 @@ const cases: readonly Case[] = [
     sent: [map('once')],
   },
   {
+    name: 'conditions',
+    hooks: [
+      { does: 'deny', matchConditions: [{ name: 'no', expression: "object.data.k == 'w'" }] },
+      {
+        does: 'warn',
+        matchConditions: [
+          { name: 'yes', expression: "object.data.k == 'v'" },
+          { name: 'ada', expression: "request.userInfo.username == 'ada'" },
+        ],
+      },
+      {
+        does: 'a',
+        mutating: true,
+        matchConditions: [{ name: 'who', expression: "!('x' in request.userInfo.groups)" }],
+      },
+    ],
+    sent: [map('conditions')],
+  },
+  {
+    name: 'bad-condition',
+    hooks: [
+      { does: 'allow', matchConditions: [{ name: 'x', expression: "object.data.none == 'w'" }] },
+    ],
+    sent: [map('bad-condition')],
+  },
+  {
+    name: 'bad-condition-ignored',
+    hooks: [
+      {
+        does: 'deny',
+        failurePolicy: 'Ignore',
+        matchConditions: [{ name: 'x', expression: "object.data.none == 'w'" }],
+      },
+    ],
+    sent: [map('bad-condition-ignored')],
+  },
+  {
     name: 'several',
     hooks: [{ does: 'allow' }, { does: 'deny' }, { does: 'allow', mutating: true }],
     sent: [map('several')],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Transport, TransportError, type TransportRequest } from '../../client/transport.ts';
 import { ApiError } from '../../kube/status.ts';
+import { RbacIndex } from '../auth/rbac.ts';
 import { World } from '../registry/world.fixture.ts';
 
 interface Asked {
@@ -41,7 +42,10 @@ async function startWorld(answer: Answer): Promise<{ world: World; asked: Asked[
     },
     close: () => Promise.resolve(),
   });
-  return { world: await World.start({ admission: { openWebhook } }), asked };
+  return {
+    world: await World.start({ admission: { openWebhook, authorizer: new RbacIndex() } }),
+    asked,
+  };
 }
 
 const rule = { operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'] };

@@ -9,6 +9,13 @@ import { groupResource } from '../../kube/resource.ts';
 import type { StatusCause } from '../../kube/status.ts';
 import { invalidValue } from '../../kube/validate-meta.ts';
 import { withImpliedDefaults } from '../admission/container-defaults.ts';
+import { compileExpression, resultTypes } from '../admission/expression.ts';
+import {
+  checkBinding,
+  checkMutatingPolicy,
+  checkValidatingPolicy,
+} from '../admission/policy-check.ts';
+import { withPolicyDefaults } from '../admission/policy-defaults.ts';
 import { checkWebhooks } from '../admission/webhook-check.ts';
 import { immutabilityOf } from './immutable.ts';
 import { writeRulesOf } from './write-rules.ts';
@@ -29,6 +36,22 @@ const rules: Readonly<Record<string, TypeRules>> = {
   configmaps: { validate: (object, old) => immutableCauses(object, old, ['data', 'binaryData']) },
   secrets: { prepare: prepareSecret, validate: validateSecret },
   namespaces: { prepare: prepareNamespace, validate: validateNamespace },
+  'validatingadmissionpolicies.admissionregistration.k8s.io': {
+    prepare: (object) => withPolicyDefaults(object, 'matchConstraints'),
+    validate: unlessSame(checkValidatingPolicy),
+  },
+  'mutatingadmissionpolicies.admissionregistration.k8s.io': {
+    prepare: (object) => withPolicyDefaults(object, 'matchConstraints'),
+    validate: unlessSame(checkMutatingPolicy),
+  },
+  'validatingadmissionpolicybindings.admissionregistration.k8s.io': {
+    prepare: (object) => withPolicyDefaults(object, 'matchResources'),
+    validate: unlessSame(checkBinding),
+  },
+  'mutatingadmissionpolicybindings.admissionregistration.k8s.io': {
+    prepare: (object) => withPolicyDefaults(object, 'matchResources'),
+    validate: unlessSame(checkBinding),
+  },
   limitranges: { prepare: withImpliedDefaults },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
   'validatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
@@ -150,10 +173,22 @@ function validateNamespace(object: KubeObject, old: KubeObject | undefined): Sta
   return causes;
 }
 
+/** What was allowed once does not stop who changes something else. */
+function unlessSame(
+  check: (object: KubeObject) => StatusCause[],
+): NonNullable<TypeRules['validate']> {
+  return (object, old) =>
+    old !== undefined && deepEqual(object['spec'], old['spec']) ? [] : check(object);
+}
+
 /** An update that leaves the webhooks as they are is not stopped by what was allowed once. */
 function validateWebhooks(object: KubeObject, old: KubeObject | undefined): StatusCause[] {
   if (old !== undefined && deepEqual(object['webhooks'], old['webhooks'])) return [];
-  return checkWebhooks(object, () => '');
+  const declared = { params: false, authorizer: true };
+  return checkWebhooks(
+    object,
+    (text) => compileExpression(text, [resultTypes.bool], { declared }).problem,
+  );
 }
 
 /** Of the types that write-rules.json does not tell of. */

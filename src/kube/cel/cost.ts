@@ -92,6 +92,11 @@ function validation([format, text]: readonly Value[]): number {
   return format instanceof Format ? matchCost(sizeOf(text!), format.patternSize) : 1;
 }
 
+function selectorCost(length: number): number {
+  const requirements = Math.ceil(length / 2);
+  return listCost + Math.ceil(length * traversal) + requirements * (listCost + structCost);
+}
+
 /** By function; what is not here costs 1. */
 const costs: Readonly<Record<string, Cost>> = {
   '_==_': equality,
@@ -101,6 +106,10 @@ const costs: Readonly<Record<string, Cost>> = {
   '_>_': ordering,
   '_>=_': ordering,
   '_+_': addition,
+  // Two questions to an authorizer are all that one expression may ask.
+  check: () => 350_000,
+  fieldSelector: ([, text]) => selectorCost(sizeOf(text!)),
+  labelSelector: ([, text]) => selectorCost(sizeOf(text!)),
   '@in': ([, collection]) => (isList(collection!) ? collection.length : 1),
   startsWith: ofSecond,
   endsWith: ofSecond,
