@@ -135,7 +135,7 @@ export class Registry implements Backend {
     const candidate = { object: body.object, problems: body.problems };
     const make = (): typeof candidate => candidate;
     const creates = (ref.subresource ?? '') === '' && writeRulesOf(ref.type)?.createsOnUpdate;
-    const modification = creates ? { make, makeNew: make } : { make };
+    const modification = creates ? { make, makeNew: make } : { make, sent: candidate };
     return this.#writes.modify(context, ref, modification, options);
   }
 

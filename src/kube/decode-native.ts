@@ -210,7 +210,8 @@ function isBase64(value: string): boolean {
 
 function badByte(value: string): number {
   const wrong = value.search(/[^A-Za-z0-9+/\r\n]/);
-  return wrong < 0 ? value.length : wrong;
+  // Of a text that is cut off Go names the start of the last four bytes.
+  return wrong < 0 ? value.length - (value.length % 4) : wrong;
 }
 
 function isNumber(value: Json): value is number | bigint {
@@ -253,7 +254,8 @@ function goType(node: SchemaNode): string {
 }
 
 function zeroOf(node: SchemaNode): Json {
-  const { map, list, scalar } = node.shape;
+  const { map, list, scalar, definition } = node.shape;
+  if (definition?.endsWith('.Quantity')) return '0';
   if (scalar === 'any' || list !== undefined) return null;
   if (map !== undefined) return map.fields.size > 0 ? {} : null;
   if (scalar === 'boolean') return false;

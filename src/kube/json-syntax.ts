@@ -1,5 +1,5 @@
 /** Walks over JSON text: exact reading in Go's words, and the fields that are named twice. */
-import type { Json, JsonObject } from './object.ts';
+import { isObject, type Json, type JsonObject } from './object.ts';
 import { quoteGo } from './quote.ts';
 
 const quote = 0x22;
@@ -13,6 +13,18 @@ const unescaped = /[^"\\\u0000-\u001f]*/y;
 const maxProblems = 100;
 const minInt64 = -(2n ** 63n);
 const maxInt64 = 2n ** 63n - 1n;
+
+/** The later value; of two objects the fields of both, as long as they are no lists. */
+function joined(before: Json, after: Json): Json {
+  if (!isObject(before) || !isObject(after)) return after;
+  const out = { ...before };
+  for (const key of Object.keys(after)) {
+    const value = Object.hasOwn(out, key) ? joined(out[key]!, after[key]!) : after[key]!;
+    if (key === '__proto__') define(out, key, value);
+    else out[key] = value;
+  }
+  return out;
+}
 
 /** The text is no JSON; the message is that of Go's decoder. */
 export class JsonSyntaxError extends Error {
@@ -37,12 +49,14 @@ const escapes: Readonly<Record<string, string>> = {
 export class JsonReader {
   readonly #text: string;
   readonly #maxDepth: number;
+  readonly #joins: boolean;
   #at = 0;
   #depth = 0;
 
-  constructor(text: string, maxDepth: number) {
+  constructor(text: string, maxDepth: number, { joinDuplicates = false } = {}) {
     this.#text = text;
     this.#maxDepth = maxDepth;
+    this.#joins = joinDuplicates;
   }
 
   /** @throws JsonSyntaxError */
@@ -77,7 +91,8 @@ export class JsonReader {
       const key = this.#string();
       this.#skipSpace();
       if (!this.#taken(':')) this.#fail('after object key');
-      const value = this.#value();
+      let value = this.#value();
+      if (this.#joins && Object.hasOwn(object, key)) value = joined(object[key]!, value);
       if (key === '__proto__') define(object, key, value);
       else object[key] = value;
       this.#skipSpace();

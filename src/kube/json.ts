@@ -34,6 +34,11 @@ export interface ParseJsonOptions {
   readonly duplicates?: 'report';
   /** The kind that the body should hold: anything but an object is refused, and it is named. */
   readonly kind?: string;
+  /**
+   * What is named twice and is an object both times is put together, as Go's decoder does for its
+   * structs.
+   */
+  readonly joinDuplicates?: boolean;
   /** Longest text to read, bytes (UTF-16 units for a string); absent: no limit here. */
   readonly maxBytes?: number;
 }
@@ -59,8 +64,12 @@ export function parseJson(input: Buffer | string, options: ParseJsonOptions = {}
       `Request entity too large: limit is ${options.maxBytes}`,
     );
   const text = typeof input === 'string' ? input : input.toString('utf8');
-  const value = asObject(parseText(text, options), text, options);
-  return { value, problems: options.duplicates === 'report' ? duplicateFields(text) : [] };
+  const problems = options.duplicates === 'report' ? duplicateFields(text) : [];
+  const read =
+    problems.length > 0 && options.joinDuplicates
+      ? new JsonReader(text, maxJsonDepth, { joinDuplicates: true }).read()
+      : parseText(text, options);
+  return { value: asObject(read, text, options), problems };
 }
 
 /**

@@ -172,7 +172,7 @@ class Apply {
   }
 
   #owners(): Owners {
-    const { live, schema, now, subresource } = this.#options;
+    const { live, schema, now, subresource, resetFields } = this.#options;
     let owners: Owners;
     try {
       owners = decodeOwners(live?.metadata.managedFields);
@@ -182,8 +182,11 @@ class Apply {
     if (owners.size > 0 || live === undefined) return owners;
     // Nobody knows who wrote what is there: that is one manager, older than all appliers.
     const manager = 'before-first-apply';
-    const options = { schema, object: live, now, manager };
-    return ownersOfUntracked(subresource === undefined ? options : { ...options, subresource });
+    return ownersOfUntracked({
+      ...{ schema, object: live, now, manager },
+      ...(subresource === undefined ? {} : { subresource }),
+      ...(resetFields === undefined ? {} : { resetFields }),
+    });
   }
 
   #apply(force: boolean): Applied {

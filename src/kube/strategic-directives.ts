@@ -11,7 +11,10 @@ export const deleteFromList = '$deleteFromPrimitiveList/';
 /** `$setElementOrder/containers: […]`. */
 export const elementOrder = '$setElementOrder/';
 
-/** A value that is new on the server; undefined when it is itself a directive. */
+/**
+ * A value that is new on the server; undefined when it is itself a directive. As in kube-apiserver,
+ * the other directives stay in it and are unknown fields.
+ */
 export function withoutDirectives(value: Json): Json | undefined {
   if (Array.isArray(value))
     return value.map(withoutDirectives).filter((item) => item !== undefined);
@@ -19,8 +22,6 @@ export function withoutDirectives(value: Json): Json | undefined {
   if (value[directive] !== undefined) return undefined;
   const out: JsonObject = {};
   for (const name of Object.keys(value)) {
-    if (name === retainKeys) continue;
-    if (name.startsWith(deleteFromList) || name.startsWith(elementOrder)) continue;
     const field = withoutDirectives(value[name]!);
     if (field !== undefined) setField(out, name, field);
   }

@@ -1,4 +1,5 @@
 /** Strategic merge patch, driven by the patch strategies and merge keys of the schema. */
+import { goText } from './go-text.ts';
 import { deepEqual, setField, stringifyJson } from './json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
 import type { PatchMeta, SchemaNode, TypeSchema } from './schema.ts';
@@ -100,6 +101,8 @@ function reorder({ node, out, patch, name }: FieldMerge, live: JsonObject): void
   const field = name.slice(elementOrder.length);
   const order = patch[name]!;
   if (!Array.isArray(order)) throw badRequest('invalid patch format of setElementOrder list');
+  if (patch[field] === null)
+    throw serverError('expected a []interface {}, but received a %!s(<nil>)');
   const before = fieldOf(out, field);
   if (!Array.isArray(before)) return;
   const key = fieldType(node, field)?.patch?.mergeKey;
@@ -122,7 +125,7 @@ function checkOrder(
   for (const one of order) if (at < items.length && sameElement(items[at]!, one, key)) at++;
   if (at === items.length) return;
   throw serverError(
-    `The order in patch list:\n${stringifyJson(patched)}\n doesn't match $setElementOrder list:\n${stringifyJson(order)}\n`,
+    `The order in patch list:\n${goText([...patched])}\n doesn't match $setElementOrder list:\n${goText([...order])}\n`,
   );
 }
 

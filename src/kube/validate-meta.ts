@@ -98,6 +98,7 @@ class MetaCheck {
     this.#labels(now.labels ?? {});
     this.#annotations(now.annotations ?? {});
     this.#owners(now.ownerReferences ?? []);
+    this.#finalizers(now.finalizers ?? []);
     this.#managedFields(now.managedFields ?? []);
   }
 

@@ -52,7 +52,7 @@ function sortOf({ sequence, at, where, expected, actual }: Difference): string {
   return `${sequence.kind.kind} ${way} ${oddity} ${place.slice(0, 90)} ${text}`;
 }
 
-function shown(difference: Difference): string {
+export function shown(difference: Difference): string {
   const { sequence, at, request, expected, actual } = difference;
   const before = sequence.operations.slice(0, at).map(({ verb, manager }) => `${verb}(${manager})`);
   return [

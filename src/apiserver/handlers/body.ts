@@ -5,7 +5,7 @@
 
 import { goKind, type ParsedJson, parseJson, summaryOf } from '../../kube/json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from '../../kube/object.ts';
-import { decodeProtobuf } from '../../kube/protobuf.ts';
+import { decodeProtobuf, hasProtobuf } from '../../kube/protobuf.ts';
 import { quoteGo } from '../../kube/quote.ts';
 import { apiVersionOf, type GroupVersionKind, parseApiVersion } from '../../kube/resource.ts';
 import { ApiError, badRequest } from '../../kube/status.ts';
@@ -74,7 +74,11 @@ export function decodeValue(
   switch (mediaTypeOfHeader(contentType)) {
     case '':
     case 'application/json':
-      return parseJson(bytes, { duplicates: 'report', kind });
+      return parseJson(bytes, {
+        duplicates: 'report',
+        joinDuplicates: hasProtobuf(apiVersion, kind),
+        kind,
+      });
     case 'application/yaml':
       return parseYaml(bytes, { duplicates: 'report', kind });
     case 'application/vnd.kubernetes.protobuf':

@@ -36,7 +36,8 @@ export async function accept(
 }
 
 function validate({ type, ref, object, old }: AdmissionRequest, facts: TypeFacts): void {
-  const causes = metaCauses(type, object, old);
+  const native = facts.schema.native && !laxGroups.has(type.group);
+  const causes = metaCauses({ type, native, object }, old);
   const schemaCauses = validateBySchema(facts.schema, object);
   // What was wrong in the stored object already does not stop who changes something else.
   const before =
@@ -49,17 +50,18 @@ function validate({ type, ref, object, old }: AdmissionRequest, facts: TypeFacts
     throw invalid(type, ref.name || (object.metadata.generateName ?? ''), causes);
 }
 
+/** Servers of their own inside kube-apiserver, which take finalizers of any name. */
+const laxGroups: ReadonlySet<string> = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io']);
+
 function metaCauses(
-  type: ResourceType,
-  object: KubeObject,
+  { type, native, object }: { type: ResourceType; native: boolean; object: KubeObject },
   old: KubeObject | undefined,
 ): StatusCause[] {
-  if (old === undefined) return validateMeta({ type, object });
+  if (old === undefined) return validateMeta({ type, native, object });
   // The version that the client named was compared long before.
   const { resourceVersion = '' } = old.metadata;
   return validateMeta({
-    type,
-    old,
+    ...{ type, native, old },
     object: { ...object, metadata: { ...object.metadata, resourceVersion } },
   });
 }

@@ -83,6 +83,8 @@ export interface TellablePatch {
 export interface Modification {
   /** Called again with the newer object after a lost race; undefined: nothing to change. */
   make(old: KubeObject, facts: TypeFacts): Candidate | undefined;
+  /** What the client sent, where that does not depend on the object: refused first when wrong. */
+  readonly sent?: Candidate;
   /** Makes the object when there is none; absent: 404. */
   makeNew?(facts: TypeFacts): Candidate;
 }
@@ -130,7 +132,10 @@ export class Writes {
             ? { item: servedAs(current, apiVersionOf(ref.type)), created: false }
             : await this.#update(write, { current, old, candidate });
         }
-        if (modification.makeNew === undefined) throw notFound(ref.type, ref.name);
+        if (modification.makeNew === undefined) {
+          if (modification.sent !== undefined) decodeCandidate(write, modification.sent);
+          throw notFound(ref.type, ref.name);
+        }
         return await this.#create(write, modification.makeNew(facts));
       } catch (error) {
         const raced =
@@ -149,18 +154,11 @@ export class Writes {
   }
 
   async #create(write: Write, candidate: Candidate): Promise<WriteResult> {
-    const { context, options, facts, ref } = write;
+    const { ref } = write;
     const { metadata: sent = {} } = candidate.object;
     const { namespace } = ref;
     const checkNamespace = await this.#options.gate.open(ref.type, { ...sent, namespace });
-    const typed = withTypeMeta(candidate.object, ref.type);
-    const decoded = decodeObject({
-      schema: facts.schema,
-      object: { ...typed, metadata: typed.metadata ?? {} },
-      problems: candidate.problems ?? [],
-      fieldValidation: options.fieldValidation,
-      warn: (text) => context.warn(text),
-    });
+    const decoded = decodeCandidate(write, candidate);
     const object = { ...decoded, metadata: withRef(decoded.metadata, ref) };
     for (let tries = 1; ; tries++) {
       const generated = generatedName(object.metadata, this.#options.random);
@@ -246,13 +244,12 @@ export class Writes {
     { current, old, candidate }: { current: StoredItem; old: KubeObject; candidate: Candidate },
   ): Promise<WriteResult> {
     const { ref, facts } = write;
-    checkPreconditions(candidate.object.metadata ?? {}, current, {
-      ref,
-      native: facts.schema.native,
-    });
+    const decoded = decodeCandidate(write, candidate);
+    checkPreconditions(decoded.metadata, current, { ref, native: facts.schema.native });
     const settling = new Settling();
     try {
-      const object = await this.#updated(write, { old, candidate }, settling);
+      const parts = { old, decoded, managed: candidate.managed === true };
+      const object = await this.#updated(write, parts, settling);
       return await this.#commitUpdate(write, { current, old, object });
     } finally {
       settling.settle();
@@ -285,20 +282,11 @@ export class Writes {
   /** The whole object as it is to be stored, without resourceVersion. */
   async #updated(
     { context, ref, options, facts }: Write,
-    { old, candidate }: { old: KubeObject; candidate: Candidate },
+    { old, decoded, managed }: { old: KubeObject; decoded: KubeObject; managed: boolean },
     settling: Settling,
   ): Promise<KubeObject> {
     const { type, subresource = '' } = ref;
     const { schema } = facts;
-    const typed = withTypeMeta(candidate.object, type);
-    const decoded = decodeObject({
-      schema,
-      object: { ...typed, metadata: typed.metadata ?? {} },
-      problems: candidate.problems ?? [],
-      fieldValidation: options.fieldValidation,
-      warn: (text) => context.warn(text),
-      ...refusalOf(candidate),
-    });
     const prepare = (sent: KubeObject): KubeObject => {
       let object = splitBySubresource(sent, old, { type, subresource, native: schema.native });
       const { resourceVersion: _version, ...meta } = object.metadata;
@@ -309,7 +297,7 @@ export class Writes {
     };
     const metadata = updatedMeta(withRef(decoded.metadata, ref), old.metadata);
     let object = prepare({ ...decoded, metadata });
-    if (candidate.managed !== true)
+    if (!managed)
       object = withManagedFields(object, {
         schema,
         live: old,
@@ -334,6 +322,21 @@ export class Writes {
       ? accepted
       : withGeneration(accepted, old, type);
   }
+}
+
+function decodeCandidate(
+  { context, ref, options, facts }: Write,
+  candidate: Candidate,
+): KubeObject {
+  const typed = withTypeMeta(candidate.object, ref.type);
+  return decodeObject({
+    schema: facts.schema,
+    object: { ...typed, metadata: typed.metadata ?? {} },
+    problems: candidate.problems ?? [],
+    fieldValidation: options.fieldValidation,
+    warn: (text) => context.warn(text),
+    ...refusalOf(candidate),
+  });
 }
 
 /** Most of a patch that a refusal repeats, characters. */
