@@ -9,7 +9,7 @@ import type { ResourceType, Subresource } from '../kube/resource.ts';
 import { ApiError, isApiError } from '../kube/status.ts';
 import type { Authenticate } from './auth/authenticate.ts';
 import { type Authorizer, attributesOf, forbidden } from './auth/authorizer.ts';
-import { impersonate } from './auth/impersonate.ts';
+import { Impersonation } from './auth/impersonate.ts';
 import type { RequestContext, User } from './backend.ts';
 import { classify } from './fairness/classify.ts';
 import { Overload, type Seats } from './fairness/seats.ts';
@@ -63,11 +63,13 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     tables: new Tables(types),
     frames: new FrameCache(),
   };
+  const impersonation = new Impersonation(options.authorizer);
   return async (request) => {
     const warnings = new Warnings();
     const trace = newTrace(request, auditIdOf(request, random), clock);
     tell(options, (observer) => observer.begin?.(trace));
-    const answer = await serve(options, { parts, trace, warnings }).catch((error: unknown) =>
+    const serving = { parts, impersonation, trace, warnings };
+    const answer = await serve(options, serving).catch((error: unknown) =>
       respondFailure(error, options, trace),
     );
     const response = withHeaders(answer, trace.auditId, warnings);
@@ -121,6 +123,7 @@ function withHeaders(response: ApiResponse, auditId: string, warnings: Warnings)
 
 interface Serving {
   readonly parts: ServingParts;
+  readonly impersonation: Impersonation;
   readonly trace: Trace;
   readonly warnings: Warnings;
 }
@@ -133,7 +136,8 @@ async function serve(options: HandlerOptions, serving: Serving): Promise<ApiResp
   if (known === undefined) throw new ApiError('Unauthorized', 'Unauthorized');
   trace.login = known;
   tell(options, (observer) => observer.identified?.(trace));
-  const user = impersonate(trace.request.headers, known, options.authorizer);
+  const asking = { user: known, attributes: attributesOf(info) };
+  const user = await serving.impersonation.become(trace.request.headers, asking);
   trace.user = user;
   const release = await seatFor(options, trace, { user, info });
   if (release === undefined) return serveAs(options, serving, { user, info });
@@ -173,7 +177,7 @@ async function serveAs(
   { user, info }: Asked,
 ): Promise<ApiResponse> {
   const { request, auditId } = trace;
-  authorize(options.authorizer, trace, { user, info });
+  await authorize(options.authorizer, trace, { user, info });
   const context: RequestContext = {
     user,
     auditId,
@@ -189,9 +193,13 @@ async function serveAs(
   return handler(call);
 }
 
-function authorize(authorizer: Authorizer, trace: Trace, { user, info }: Asked): void {
+async function authorize(
+  authorizer: Authorizer,
+  trace: Trace,
+  { user, info }: Asked,
+): Promise<void> {
   const attributes = attributesOf(info);
-  const decision = authorizer.authorize(user, attributes);
+  const decision = await authorizer.authorize(user, attributes);
   trace.decision = decision;
   if (!decision.allowed) throw forbidden(user, attributes, decision.reason);
 }

@@ -30,7 +30,11 @@ import { modificationOf, type Patch } from './registry/patching.ts';
 import { Removals } from './registry/removals.ts';
 import { scaleOf } from './registry/scale.ts';
 import { type ScaleWrite, scalePatch, scaleUpdate } from './registry/scale-writes.ts';
-import { requestToken, type TokenSigner } from './registry/token-request.ts';
+import {
+  requestToken,
+  type TokenRequestOptions,
+  type TokenSigner,
+} from './registry/token-request.ts';
 import type { ScalePaths, TypeBook } from './registry/type-facts.ts';
 import { servedAs } from './registry/versions.ts';
 import { Watches } from './registry/watch.ts';
@@ -88,7 +92,7 @@ export class Registry implements Backend {
   async get(_context: RequestContext, ref: ObjectRef): Promise<Item> {
     const item = await this.#find(ref);
     const { subresource = '' } = ref;
-    if (subresource === '' || subresource === 'status') return item;
+    if (subresource === '' || subresource === 'status' || subresource === 'approval') return item;
     if (subresource === 'scale') return scaleOf(item, this.#scalePaths(ref));
     throw noSubresource(ref);
   }
@@ -216,7 +220,12 @@ export class Registry implements Backend {
     const isAccount = ref.type.group === '' && ref.type.resource === 'serviceaccounts';
     if (signer === undefined || !isAccount) throw noSubresource(ref);
     const account = await this.#find(ref);
-    const item = await requestToken(account, request, { signer, random, now: clock.now() });
+    const find: TokenRequestOptions['find'] = async (resource, namespace, name) =>
+      (await this.#collections.load({ group: '', resource })).items.get(
+        keyBelow({ namespace, name }),
+      );
+    const options = { signer, random, now: clock.now(), find };
+    const item = await requestToken(account, request, options);
     return { item, created: true };
   }
 }

@@ -13,7 +13,7 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import { type ClientCertificate, clientCertificateOf } from './auth/client-certificate.ts';
+import { CertificateSorter, type ClientCertificate } from './auth/client-certificate.ts';
 import { compressed } from './compression.ts';
 import type { ApiHandler, ApiRequest, ApiResponse } from './types.ts';
 import { answerUpgrade } from './upgrade.ts';
@@ -28,6 +28,8 @@ export interface ServerOptions {
   readonly key: string;
   /** Client certificates signed by these count; PEM. */
   readonly clientAuthorities: string;
+  /** Front proxies' certificates are signed by these; PEM. */
+  readonly frontProxyAuthorities?: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly limits?: Partial<ServerLimits>;
@@ -76,6 +78,8 @@ interface Active {
 export class ApiServer {
   readonly #options: ServerOptions;
   readonly #limits: ServerLimits;
+  readonly #authorities: string[];
+  readonly #certificates: CertificateSorter;
   readonly #server: Http2SecureServer;
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -87,11 +91,14 @@ export class ApiServer {
   private constructor(options: ServerOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
+    const { clientAuthorities: users, frontProxyAuthorities: frontProxies } = options;
+    this.#authorities = frontProxies === undefined ? [users] : [users, frontProxies];
+    this.#certificates = new CertificateSorter({ users, ...(frontProxies && { frontProxies }) });
     this.#server = createSecureServer({
       allowHTTP1: true,
       key: options.key,
       cert: options.certificate,
-      ca: options.clientAuthorities,
+      ca: this.#authorities,
       requestCert: true,
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
@@ -131,7 +138,7 @@ export class ApiServer {
 
   /** New connections get this certificate. */
   setCertificate(certificate: string, key: string): void {
-    this.#server.setSecureContext({ cert: certificate, key, ca: this.#options.clientAuthorities });
+    this.#server.setSecureContext({ cert: certificate, key, ca: this.#authorities });
   }
 
   /**
@@ -247,7 +254,7 @@ export class ApiServer {
     if (key === undefined || socket === undefined) return {};
     let known = this.#peers.get(key);
     if (known === undefined) {
-      const certificate = clientCertificateOf(socket);
+      const certificate = this.#certificates.certificateOf(socket);
       const { remoteAddress } = socket;
       known = {
         ...(certificate === undefined ? {} : { certificate }),

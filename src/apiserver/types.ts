@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { ObjectEvent } from '../client/transport.ts';
 import type { KubeObject } from '../kube/object.ts';
+import type { ClientCertificate } from './auth/client-certificate.ts';
 import type { User } from './backend.ts';
 
 export interface ApiRequest {
@@ -16,7 +17,7 @@ export interface ApiRequest {
   readonly body: AsyncIterable<Buffer> | Buffer | undefined;
   readonly signal: AbortSignal;
   /** Subject of the verified client certificate, if one was shown. */
-  readonly certificate?: { readonly commonName: string; readonly organizations: readonly string[] };
+  readonly certificate?: Omit<ClientCertificate, 'notAfter'>;
   /** Where the connection comes from; absent in this process. */
   readonly remoteAddress?: string;
   /** Set by the in-process transport only: the user is known and not authenticated again. */

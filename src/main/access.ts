@@ -4,7 +4,8 @@
  */
 import type { Authenticate, TokenVerifier } from '../apiserver/auth/authenticate.ts';
 import { authenticator } from '../apiserver/auth/authenticate.ts';
-import { defaultRoles } from '../apiserver/auth/default-roles.ts';
+import { type Authorizer, authorizerChain } from '../apiserver/auth/authorizer.ts';
+import type { FrontProxyOptions } from '../apiserver/auth/front-proxy.ts';
 import { RbacIndex } from '../apiserver/auth/rbac.ts';
 import { reviewKinds } from '../apiserver/auth/reviews.ts';
 import { VirtualBackend } from '../apiserver/auth/virtual.ts';
@@ -12,27 +13,32 @@ import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';
 import type { RestClient } from '../client/rest.ts';
-import type { KubeObject } from '../kube/object.ts';
-import { pathOf } from '../kube/resource.ts';
-import { isApiError } from '../kube/status.ts';
+import { pathOf, type ResourceType } from '../kube/resource.ts';
+import type { TypeSchema } from '../kube/schema.ts';
+import { rbacResources, reconcileDefaultRoles } from '../lifecycle/bootstrap-roles.ts';
 
 const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1' };
-const resources: Readonly<Record<string, string>> = {
-  ClusterRole: 'clusterroles',
-  ClusterRoleBinding: 'clusterrolebindings',
-  Role: 'roles',
-  RoleBinding: 'rolebindings',
-};
+
+/** Users and rights that other servers know. */
+export interface FurtherAccess {
+  readonly tokens: readonly TokenVerifier[];
+  readonly webhook: Authorizer | undefined;
+}
 
 export interface AccessOptions {
   readonly tokens: readonly TokenVerifier[];
   readonly audiences: readonly string[];
+  readonly further?: FurtherAccess;
+  readonly frontProxy?: FrontProxyOptions;
   readonly clock: Clock;
   readonly random: Random;
+  /** What bodies of reviews are read by. */
+  readonly schemaOf: (type: ResourceType) => TypeSchema | undefined;
 }
 
 export class Access {
-  readonly authorizer = new RbacIndex();
+  readonly rbac = new RbacIndex();
+  readonly authorizer: Authorizer;
   readonly authenticate: Authenticate;
   readonly reviews: VirtualBackend;
   readonly #options: AccessOptions;
@@ -40,28 +46,34 @@ export class Access {
 
   constructor(options: AccessOptions) {
     this.#options = options;
-    const { tokens, audiences } = options;
-    this.authenticate = authenticator({ tokens });
-    const { authorizer } = this;
-    this.reviews = new VirtualBackend(
-      reviewKinds({ authorizer, rules: authorizer, tokens, audiences }),
-    );
+    const { tokens, audiences, schemaOf } = options;
+    const { frontProxy } = options;
+    this.authenticate = authenticator({ tokens, ...(frontProxy && { frontProxy }) });
+    const { rbac } = this;
+    const webhook = options.further?.webhook;
+    const authorizer = authorizerChain([
+      { name: 'rbac', authorizer: rbac },
+      ...(webhook === undefined ? [] : [{ name: 'webhook', authorizer: webhook }]),
+    ]);
+    this.authorizer = authorizer;
+    const kinds = reviewKinds({ authorizer, rules: rbac, tokens, audiences });
+    this.reviews = new VirtualBackend(kinds, schemaOf);
   }
 
   /**
-   * Makes the default roles that are missing and follows all others; resolves when every right is
+   * Sees to the default roles and follows all others; resolves when every right is
    * known.
    */
   async start(client: RestClient): Promise<void> {
-    await createMissingRoles(client);
+    await reconcileDefaultRoles(client);
     const { clock, random } = this.#options;
-    this.#informers = Object.entries(resources).map(([kind, resource]) => {
+    this.#informers = Object.entries(rbacResources).map(([kind, resource]) => {
       const target = pathOf({ ...rbac, resource });
       const informer = new Informer({ client, clock, random, target });
       informer.onChange((_, old, now) => {
         const { namespace = '', name = '' } = (now ?? old)!.metadata;
-        if (now === undefined) this.authorizer.remove(kind, namespace, name);
-        else this.authorizer.set(now);
+        if (now === undefined) this.rbac.remove(kind, namespace, name);
+        else this.rbac.set(now);
       });
       informer.start();
       return informer;
@@ -71,30 +83,5 @@ export class Access {
 
   async stop(): Promise<void> {
     await Promise.all(this.#informers.map((informer) => informer.stop()));
-  }
-}
-
-async function createMissingRoles(client: RestClient): Promise<void> {
-  const present = new Set<string>();
-  for (const [kind, resource] of Object.entries(resources)) {
-    const { items } = await client.list(pathOf({ ...rbac, resource }));
-    for (const { metadata } of items) present.add(keyOf(kind, metadata));
-  }
-  const missing = defaultRoles().filter((role) => !present.has(keyOf(role.kind, role.metadata)));
-  await Promise.all(missing.map((role) => createRole(client, role)));
-}
-
-function keyOf(kind: string, { namespace, name }: KubeObject['metadata']): string {
-  return `${kind} ${namespace ?? ''}/${name}`;
-}
-
-async function createRole(client: RestClient, role: KubeObject): Promise<void> {
-  const { namespace } = role.metadata;
-  const resource = resources[role.kind]!;
-  const target = pathOf({ ...rbac, resource, ...(namespace === undefined ? {} : { namespace }) });
-  try {
-    await client.create(target, role);
-  } catch (error) {
-    if (!isApiError(error, 'AlreadyExists')) throw error;
   }
 }

@@ -5,33 +5,42 @@ import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';
 import type { RestClient } from '../client/rest.ts';
+import { pathOf } from '../kube/resource.ts';
 
 export interface AccountsOptions {
-  readonly key: KeyObject;
+  /** The first signs, all verify. */
+  readonly keys: readonly [KeyObject, ...KeyObject[]];
+  readonly issuer: string;
   readonly clock: Clock;
   readonly random: Random;
 }
 
 export class Accounts {
-  readonly issuer = 'https://ubernetes.default.svc';
   readonly tokens: ServiceAccountTokens;
   readonly #options: AccountsOptions;
   #informer: Informer<string> | undefined;
+  #client: RestClient | undefined;
 
   constructor(options: AccountsOptions) {
     this.#options = options;
-    const { key, clock } = options;
+    const { keys, issuer, clock } = options;
     this.tokens = new ServiceAccountTokens({
-      keys: [key],
-      issuer: this.issuer,
-      audiences: [this.issuer],
+      keys,
+      issuer,
+      audiences: [issuer],
       clock,
       accountUid: (namespace, name) => this.#informer?.cache.get(`${namespace}/${name}`),
+      boundObject: async (kind, namespace, name) => {
+        const place = kind === 'node' ? {} : { namespace };
+        const path = pathOf({ group: '', version: 'v1', resource: `${kind}s`, name, ...place });
+        return (await this.#client?.find(path))?.object();
+      },
     });
   }
 
   async start(client: RestClient): Promise<void> {
     const { clock, random } = this.#options;
+    this.#client = client;
     this.#informer = new Informer<string>({
       client,
       clock,

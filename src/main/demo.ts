@@ -11,6 +11,7 @@ import type { OpenTransport } from '../members/connection.ts';
 import { findAmong, openSandboxes } from '../sandbox/open.ts';
 import { joinStage, onStage, startStage } from '../sandbox/stage.ts';
 import { runStory, type StoryMember } from '../sandbox/story.ts';
+import { accessDefaults } from './access-options.ts';
 import { auditDefaults } from './audit-options.ts';
 import { serveOptions } from './options.ts';
 import { runningDefaults } from './running-options.ts';
@@ -75,6 +76,7 @@ function demoOptions(folder: string, listen: string) {
   return serveOptions({
     ...runningDefaults,
     ...auditDefaults,
+    ...accessDefaults,
     data: join(folder, 'data'),
     listen,
     failoverAfter: '5m',

@@ -6,8 +6,12 @@ import type { AdmissionChainOptions } from '../apiserver/admission/chain.ts';
 import type { Admit } from '../apiserver/admission.ts';
 import { type Api, createApi } from '../apiserver/api.ts';
 import type { TokenVerifier } from '../apiserver/auth/authenticate.ts';
+import type { Authority } from '../apiserver/auth/certificates.ts';
 import { rbacAdmission } from '../apiserver/auth/escalation.ts';
+import type { FrontProxyOptions } from '../apiserver/auth/front-proxy.ts';
+import { IssuerDocuments } from '../apiserver/auth/issuer-documents.ts';
 import type { ServiceAccountTokens } from '../apiserver/auth/service-account-tokens.ts';
+import { signingRequestAdmission } from '../apiserver/auth/signing-requests.ts';
 import type { Backend, User } from '../apiserver/backend.ts';
 import type { Catalog } from '../apiserver/catalog.ts';
 import { createHandler } from '../apiserver/handler.ts';
@@ -16,6 +20,7 @@ import { inProcessTransport } from '../apiserver/in-process.ts';
 import { MetricsEndpoint } from '../apiserver/metrics-endpoint.ts';
 import type { Observer } from '../apiserver/trace.ts';
 import type { ApiHandler } from '../apiserver/types.ts';
+import type { NonResource } from '../apiserver/types-source.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -32,7 +37,7 @@ import { releaseCopies } from '../propagation/release.ts';
 import type { TemplateTypes } from '../propagation/templates.ts';
 import { meteredStore } from '../store/metered.ts';
 import type { Store } from '../store/store.ts';
-import { Access } from './access.ts';
+import { Access, type FurtherAccess } from './access.ts';
 import { refusingMemberNames } from './at-names.ts';
 import { tombstonesOf } from './companions.ts';
 import { startLifecycle } from './lifecycle.ts';
@@ -50,6 +55,13 @@ export interface FederationOptions {
   readonly tokens: readonly TokenVerifier[];
   /** Signs and verifies service accounts' tokens; absent: there are none. */
   readonly serviceAccounts?: ServiceAccountTokens;
+  /** Users and rights that other servers know; absent: none. */
+  readonly further?: FurtherAccess;
+  readonly frontProxy?: FrontProxyOptions;
+  /** This server as others reach it, once it serves. */
+  readonly url?: () => string;
+  /** Signs client certificates; absent: nobody does. */
+  readonly signer?: Authority;
   readonly audiences: readonly string[];
   /** PEM of the CA that the API is served with, published in every namespace. */
   readonly authority?: string;
@@ -86,8 +98,9 @@ const itself: User = { name: 'system:ubernetes', groups: ['system:masters'], ext
 export async function startFederation(given: FederationOptions): Promise<Federation> {
   const options = counted(given);
   const { store, telemetry } = options;
-  const access = new Access({ ...options, ...accounts(options) });
   const parts: Parts = {};
+  const schemaOf = (type: ResourceType) => parts.catalog?.schemaOf(type);
+  const access = new Access({ ...options, ...accounts(options), schemaOf });
   const api = await serveApi(options, { access, parts });
   const client = new RestClient(inProcessTransport(api.handler, itself), {
     userAgent: 'ubernetes',
@@ -172,7 +185,12 @@ async function serveApi(
     random,
     logger: log,
     kinds: [clusterKind, distributionKind, clusterDistributionKind, decisionKind, tombstoneKind],
-    admit: [rbacAdmission(access.authorizer), placementAdmission, preflightAdmission(parts)],
+    admit: [
+      rbacAdmission(access.rbac),
+      signingRequestAdmission(access.authorizer, clock),
+      placementAdmission,
+      preflightAdmission(parts),
+    ],
     processes: () => true,
     ...(options.admission && {
       admission: { ...options.admission, authorizer: access.authorizer },
@@ -181,6 +199,7 @@ async function serveApi(
     ...(options.serviceAccounts === undefined ? {} : { tokenSigner: options.serviceAccounts }),
     backendFor: (type, registry) => backendFor(type, registry, { parts, access }),
   });
+  parts.catalog = api.catalog;
   const { authenticate, authorizer } = access;
   const health = new HealthChecks();
   health.add('store', ['livez', 'readyz'], async () => void (await store.get('/health')));
@@ -189,6 +208,7 @@ async function serveApi(
     nonResources: [
       health,
       ...(telemetry === undefined ? [] : [new MetricsEndpoint(telemetry.metrics)]),
+      ...issuerDocuments(options),
       ...api.nonResources,
     ],
     authenticate,
@@ -231,6 +251,7 @@ function membersOf(
 
 /** What comes to be while the API is already made; asked for at every use. */
 interface Parts {
+  catalog?: Catalog;
   propagation?: Propagation;
   distributions?: DistributionBackend;
   preflight?: Preflight;
@@ -238,9 +259,17 @@ interface Parts {
   guarded?: Backend;
 }
 
-function accounts({ tokens, serviceAccounts }: FederationOptions) {
-  if (serviceAccounts === undefined) return { tokens };
-  return { tokens: [...tokens, (token: string) => serviceAccounts.verify(token)] };
+/** Keys of our tokens, for whoever is to trust them. */
+function issuerDocuments({ serviceAccounts, url }: FederationOptions): NonResource[] {
+  if (serviceAccounts === undefined || url === undefined) return [];
+  return [new IssuerDocuments(serviceAccounts, url)];
+}
+
+function accounts({ tokens, serviceAccounts, ...options }: FederationOptions) {
+  const further = options.further?.tokens ?? [];
+  if (serviceAccounts === undefined) return { tokens: [...tokens, ...further] };
+  const own: TokenVerifier = (token, audiences) => serviceAccounts.verify(token, audiences);
+  return { tokens: [...tokens, own, ...further] };
 }
 
 function backendFor(

@@ -1,11 +1,12 @@
 /** The options of `serve`, checked before anything is opened. */
 import { resolve } from 'node:path';
 import { UserError } from '../base/errors.ts';
+import { type AccessConfig, type AccessFlags, accessConfig } from './access-options.ts';
 import { type AuditFlags, type AuditOptions, auditOptions } from './audit-options.ts';
 import { parseDuration } from './duration.ts';
 import { type RunningFlags, type RunningOptions, runningOptions } from './running-options.ts';
 
-export interface ServeFlags extends RunningFlags, AuditFlags {
+export interface ServeFlags extends RunningFlags, AuditFlags, AccessFlags {
   readonly data: string;
   readonly listen: string;
   readonly advertise?: string;
@@ -27,6 +28,7 @@ export interface ServeOptions extends RunningOptions {
   readonly tokenAuthFile: string | undefined;
   readonly failoverAfterMs: number;
   readonly preflight: boolean;
+  readonly access: AccessConfig;
 }
 
 /** @throws UserError naming the option that is wrong. */
@@ -41,6 +43,7 @@ export function serveOptions(flags: ServeFlags): ServeOptions {
     tokenAuthFile: flags.tokenAuthFile,
     failoverAfterMs: parseDuration(flags.failoverAfter, '--failover-after'),
     preflight: flags.preflight,
+    access: accessConfig(flags),
     ...runningOptions(flags),
     audit: auditOptions(flags),
   };

@@ -1,18 +1,21 @@
 /** The same requests sent to a federation in this process and to a real kube-apiserver. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { Agent, request } from 'undici';
 import { type Fleet, startFleet } from '../../testbed/fleet.ts';
 import type { MemberSpec } from '../../testbed/member.ts';
 import { createApi } from '../apiserver/api.ts';
+import type { User } from '../apiserver/backend.ts';
 import { createHandler } from '../apiserver/handler.ts';
 import { inProcessTransport } from '../apiserver/in-process.ts';
 import type { ApiHandler } from '../apiserver/types.ts';
 import { WallClock } from '../base/clock.ts';
 import { silentLogger } from '../base/log.ts';
 import { SystemRandom } from '../base/random.ts';
-import type { KubeObject } from '../kube/object.ts';
+import { isObject, type KubeObject, valueAt } from '../kube/object.ts';
 import { loadSnapshot } from '../sandbox/snapshot.ts';
 import { MemoryStore } from '../store/memory.ts';
+import { Accounts } from './accounts.ts';
 import { type Federation, type FederationOptions, startFederation } from './federation.ts';
 
 export interface Sent {
@@ -20,6 +23,8 @@ export interface Sent {
   readonly path: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** A service account of `default` that `account` has made; the administrator unless given. */
+  readonly as?: string;
 }
 
 export interface Got {
@@ -39,6 +44,14 @@ type Send = (sent: Sent) => Promise<Got>;
 export type Step = Sent | ((before: readonly Got[]) => Sent);
 
 const admin = { name: 'admin', groups: ['system:masters', 'system:authenticated'], extra: {} };
+
+function accountUser(name: string): User {
+  return {
+    name: `system:serviceaccount:default:${name}`,
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'],
+    extra: {},
+  };
+}
 
 function headersOf({ method = 'GET', headers, body }: Sent): Record<string, string> {
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
@@ -65,15 +78,17 @@ export class OwnAndReal {
   readonly real: Send;
   readonly differences: object[] = [];
   readonly #agent: Agent;
+  /** Of the real one's service accounts. */
+  readonly #tokens = new Map<string, string>();
 
   readonly #own: Own;
 
   private constructor(own: Own, fleet: Fleet) {
     this.#own = own;
     this.fleet = fleet;
-    const transport = inProcessTransport(own.handler, admin);
     this.ours = async (sent) => {
-      const { method = 'GET', path } = sent;
+      const { method = 'GET', path, as } = sent;
+      const transport = inProcessTransport(own.handler, as === undefined ? admin : accountUser(as));
       const body = bytesOf(sent.body);
       const answer = await transport.request({
         method,
@@ -86,12 +101,13 @@ export class OwnAndReal {
     const member = fleet.members[0]!;
     this.#agent = new Agent({ connect: { ca: member.ca }, allowH2: false });
     this.real = async (sent) => {
-      const { method = 'GET', path } = sent;
+      const { method = 'GET', path, as } = sent;
+      const token = as === undefined ? member.adminToken : this.#tokens.get(as)!;
       const body = bytesOf(sent.body);
       const response = await request(`${member.directServer}${path}`, {
         dispatcher: this.#agent,
         method: method as 'GET',
-        headers: { authorization: `Bearer ${member.adminToken}`, ...headersOf(sent) },
+        headers: { authorization: `Bearer ${token}`, ...headersOf(sent) },
         ...(body !== undefined && { body }),
       });
       return { status: response.statusCode, body: parsed(await response.body.text()) };
@@ -100,6 +116,15 @@ export class OwnAndReal {
 
   static async start(own: Own, spec: Partial<MemberSpec> = { full: false }): Promise<OwnAndReal> {
     return new OwnAndReal(own, await startFleet({ members: [{ name: 'real', ...spec }] }));
+  }
+
+  /** Makes a service account in `default` of both, for `as`. */
+  async account(name: string): Promise<void> {
+    const path = '/api/v1/namespaces/default/serviceaccounts';
+    const create: Sent = { method: 'POST', path, body: { metadata: { name } } };
+    await Promise.all([this.ours(create), this.real(create)]);
+    const { body } = await this.real({ method: 'POST', path: `${path}/${name}/token`, body: {} });
+    this.#tokens.set(name, String(valueAt(body, 'status', 'token')));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -111,11 +136,25 @@ export class OwnAndReal {
   /** Sends the steps to each, one after the other, and notes where the answers differ. */
   async same(what: string, ...steps: readonly Step[]): Promise<void> {
     const [theirs, ours] = await Promise.all([run(this.real, steps), run(this.ours, steps)]);
+    // The real one gives the rules of its bindings in no order.
+    for (const { body } of [...theirs, ...ours]) sortRules(body);
     for (const [i, step] of steps.entries()) {
       const [expected, actual] = [plain(theirs[i]), plain(ours[i])];
       if (JSON.stringify(expected) === JSON.stringify(actual)) continue;
       const sent = typeof step === 'function' ? '' : `${step.method ?? 'GET'} ${step.path}`;
       this.differences.push({ what, step: i, sent, expected, actual });
+    }
+  }
+
+  /** As `same`, but what is told of a credential's own identity may differ. */
+  async withoutExtra(what: string, ...steps: readonly Step[]): Promise<void> {
+    const before = this.differences.length;
+    await this.same(what, ...steps);
+    const differences = this.differences.splice(before) as { expected: Got; actual: Got }[];
+    for (const each of differences) {
+      const [expected, actual] = [bare(each.expected), bare(each.actual)];
+      if (JSON.stringify(expected) === JSON.stringify(actual)) continue;
+      this.differences.push({ ...each, expected, actual });
     }
   }
 
@@ -161,7 +200,11 @@ export async function ownApi(): Promise<Own> {
  */
 export async function ownFederation(options: Partial<FederationOptions> = {}): Promise<Federation> {
   const [clock, random, log] = [new WallClock(), new SystemRandom(), silentLogger];
+  const issuer = 'https://kubernetes.default.svc';
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const accounts = new Accounts({ keys: [privateKey], issuer, clock, random });
   const federation = await startFederation({
+    serviceAccounts: accounts.tokens,
     store: new MemoryStore({ clock, random }),
     clock,
     random,
@@ -170,7 +213,7 @@ export async function ownFederation(options: Partial<FederationOptions> = {}): P
       throw new Error('there are no members');
     },
     tokens: [],
-    audiences: ['https://kubernetes.default.svc'],
+    audiences: [issuer],
     instance: 'test',
     term: 1,
     salt: 'salt',
@@ -179,13 +222,35 @@ export async function ownFederation(options: Partial<FederationOptions> = {}): P
     ...options,
   });
   await federation.catalog.setMember('recorded', loadSnapshot());
-  return federation;
+  await accounts.start(federation.client);
+  return {
+    ...federation,
+    async stop() {
+      await accounts.stop();
+      await federation.stop();
+    },
+  };
 }
 
 async function run(send: Send, steps: readonly Step[]): Promise<Got[]> {
   const got: Got[] = [];
   for (const step of steps) got.push(await send(typeof step === 'function' ? step(got) : step));
   return got;
+}
+
+/** Without the extra of a reviewed user, which holds the credential's id. */
+function bare(got: Got): Got {
+  const copy = structuredClone(got);
+  const user = valueAt(copy.body, 'status', 'user');
+  if (isObject(user)) delete user['extra'];
+  return copy;
+}
+
+function sortRules({ kind, status }: KubeObject): void {
+  if (kind !== 'SelfSubjectRulesReview' || typeof status !== 'object') return;
+  for (const rules of Object.values(status as object))
+    if (Array.isArray(rules))
+      rules.sort((a, b) => (JSON.stringify(plain(a)) < JSON.stringify(plain(b)) ? -1 : 1));
 }
 
 /** Without differences and dumps of Go's own structs, which nobody can know who is not Go. */
@@ -205,7 +270,8 @@ function refusalOf(got: Got): unknown {
 
 const volatile: ReadonlySet<string> = new Set([
   ...['uid', 'resourceVersion', 'creationTimestamp', 'deletionTimestamp', 'managedFields'],
-  ...['lastTransitionTime', 'selfLink', 'remainingItemCount'],
+  ...['lastTransitionTime', 'lastUpdateTime', 'selfLink', 'remainingItemCount'],
+  ...['token', 'expirationTimestamp'],
 ]);
 
 /** Without what differs between any two servers; fields in one order. */

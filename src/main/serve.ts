@@ -17,8 +17,8 @@ import { ApiService } from '../lifecycle/api-service.ts';
 import { type OpenTransport, tlsTransports } from '../members/connection.ts';
 import { Compaction } from '../store/compaction.ts';
 import { openSqliteStore } from '../store/sqlite.ts';
-import { Accounts } from './accounts.ts';
 import { openAudit } from './audit.ts';
+import { openIdentity } from './authentication.ts';
 import { type Federation, startFederation } from './federation.ts';
 import type { ServeOptions } from './options.ts';
 import { Recovery } from './recovery.ts';
@@ -49,7 +49,7 @@ const auditMs = 2000;
 /** Resolves when requests are served. @throws UserError for whatever a user can mend. */
 export async function serve(options: ServeOptions, context: ServeContext): Promise<Serving> {
   const { clock, random, log } = context;
-  const { dataDir, advertise, tokenAuthFile } = options;
+  const { dataDir, advertise, tokenAuthFile, access } = options;
   makeFolder(dataDir);
   const tokenFile =
     tokenAuthFile === undefined ? undefined : new TokenFile(tokenAuthFile, clock, log);
@@ -57,11 +57,11 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   const compaction = new Compaction({ store, clock, logger: log });
   const telemetry = telemetryOf(options, context);
   try {
-    const hosts = [...new Set([advertise, 'localhost', '127.0.0.1', '::1', hostname()])];
-    const pki = await loadPki({ directory: join(dataDir, 'pki'), hosts, clock, random });
+    const pki = await pkiOf(options, context);
     const state = nextStart(dataDir, random);
     const audit = await openAudit(options.audit, { ...context, ...telemetry, salt: state.salt });
-    const accounts = new Accounts({ key: pki.serviceAccountKey, clock, random });
+    let url = '';
+    const identity = await openIdentity(access, { ...context, pki, url: () => url });
     const federation = await startFederation({
       ...state,
       store,
@@ -70,9 +70,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
       log,
       openTransport: audit.audited(context.openTransport ?? tlsTransports(clock)),
       tokens: tokenFile === undefined ? [] : [(token) => tokenFile.verify(token)],
-      serviceAccounts: accounts.tokens,
-      audiences: [accounts.issuer],
-      authority: pki.authority,
+      ...identity.options,
       failoverAfterMs: options.failoverAfterMs,
       preflight: options.preflight,
       telemetry,
@@ -80,7 +78,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
       admission: { openWebhook: openWebhook(clock) },
     });
     const shutdown = shutdownOf(federation);
-    await accounts.start(federation.client);
+    await identity.start(federation.client);
     const { client, members } = federation;
     const recovery = new Recovery({ store, members, client, clock, random, log });
     recovery.start();
@@ -92,7 +90,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
       onTypes: (listener) => federation.catalog.onChange(listener),
     });
     apiService.start();
-    const url = `https://${advertise.includes(':') ? `[${advertise}]` : advertise}:${server.port}`;
+    url = `https://${advertise.includes(':') ? `[${advertise}]` : advertise}:${server.port}`;
     const kubeconfig = join(dataDir, 'admin.kubeconfig');
     writeFileSync(kubeconfig, adminKubeconfig(url, pki), { mode: 0o600 });
     return {
@@ -103,7 +101,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
         shutdown.begin();
         if (options.shutdownDelayMs > 0) await sleep(clock, options.shutdownDelayMs);
         await server.stop(drainMs);
-        await Promise.all([accounts.stop(), recovery.stop(), apiService.stop()]);
+        await Promise.all([identity.stop(), recovery.stop(), apiService.stop()]);
         await federation.stop();
         telemetry.stop();
         compaction.stop();
@@ -116,6 +114,15 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     await store.close();
     throw error;
   }
+}
+
+function pkiOf(
+  { dataDir, advertise, access }: ServeOptions,
+  { clock, random }: ServeContext,
+): Promise<ServerPki> {
+  const hosts = [...new Set([advertise, 'localhost', '127.0.0.1', '::1', hostname()])];
+  const rotateTokenKey = access.rotateServiceAccountKey;
+  return loadPki({ directory: join(dataDir, 'pki'), hosts, clock, random, rotateTokenKey });
 }
 
 function telemetryOf({ requestsInFlight }: ServeOptions, context: ServeContext): Telemetry {
@@ -155,7 +162,7 @@ function openWebhook(clock: Clock): OpenWebhook {
 }
 
 async function listen(
-  { host, port }: ServeOptions,
+  { host, port, access }: ServeOptions,
   { pki, federation, context }: { pki: ServerPki; federation: Federation; context: ServeContext },
 ): Promise<ApiServer> {
   try {
@@ -165,7 +172,8 @@ async function listen(
       port,
       certificate: pki.serving.certificate,
       key: pki.serving.key,
-      clientAuthorities: pki.authority,
+      clientAuthorities: [pki.authority, access.clientAuthorities ?? ''].join('\n'),
+      ...(access.frontProxy && { frontProxyAuthorities: access.frontProxy.authorities }),
       clock: context.clock,
       log: context.log,
     });

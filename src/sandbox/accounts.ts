@@ -20,6 +20,7 @@ export type AccountUid = (namespace: string, name: string) => Promise<string | u
  */
 export class SandboxTokens implements TokenSigner {
   readonly issuer = 'https://kubernetes.default.svc';
+  readonly audiences = [this.issuer];
   readonly #key: Buffer;
   readonly #clock: Clock;
 

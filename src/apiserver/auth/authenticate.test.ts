@@ -7,10 +7,11 @@ import { test } from 'node:test';
 import { StepClock } from '../../base/clock.ts';
 import { UserError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/log.ts';
+import type { KubeObject } from '../../kube/object.ts';
 import { parseRequest } from '../request.ts';
 import type { ApiRequest } from '../types.ts';
-import { authenticator } from './authenticate.ts';
-import { ServiceAccountTokens } from './service-account-tokens.ts';
+import { authenticator, TokenRefused } from './authenticate.ts';
+import { legacyClaims, ServiceAccountTokens } from './service-account-tokens.ts';
 import { parseTokenFile, TokenFile, tokenDigest } from './token-file.ts';
 
 function request(headers: Record<string, string>, rest: Partial<ApiRequest> = {}): ApiRequest {
@@ -93,7 +94,11 @@ test('a token file is read again when it changes, and kept when it breaks', () =
   }
 });
 
-function accountTokens(clock: StepClock, uids: Map<string, string>) {
+function accountTokens(
+  clock: StepClock,
+  uids: Map<string, string>,
+  objects: ReadonlyMap<string, KubeObject> = new Map(),
+) {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return new ServiceAccountTokens({
     keys: [privateKey],
@@ -101,6 +106,7 @@ function accountTokens(clock: StepClock, uids: Map<string, string>) {
     audiences: ['https://federation'],
     clock,
     accountUid: (namespace, name) => uids.get(`${namespace}/${name}`),
+    boundObject: async (kind, namespace, name) => objects.get(`${kind} ${namespace}/${name}`),
   });
 }
 
@@ -124,17 +130,56 @@ test('a signed token is its service account, until it ends or the account goes',
   const uids = new Map([['d/bot', 'u1']]);
   const tokens = accountTokens(clock, uids);
   const token = await tokens.sign(claims(clock));
-  assert.deepEqual(tokens.verify(token), {
+  assert.deepEqual(await tokens.verify(token), {
+    audiences: ['https://federation'],
     name: 'system:serviceaccount:d:bot',
     uid: 'u1',
     groups: ['system:serviceaccounts', 'system:serviceaccounts:d', 'system:authenticated'],
     extra: { 'authentication.kubernetes.io/credential-id': ['JTI=id-1'] },
   });
   uids.set('d/bot', 'u2');
-  assert.equal(tokens.verify(token), undefined);
+  assert.throws(() => tokens.verify(token), /UID \(u2\) does not match claim \(u1\)/);
+  uids.delete('d/bot');
+  assert.throws(() => tokens.verify(token), TokenRefused);
   uids.set('d/bot', 'u1');
+  assert.equal((await tokens.verify(token))?.uid, 'u1');
   clock.advance(600_000);
-  assert.equal(tokens.verify(token), undefined);
+  assert.throws(() => tokens.verify(token), /service account token has expired/);
+});
+
+test('a bound token ends with what it is bound to, a stored one with its Secret', async () => {
+  const clock = new StepClock();
+  const objects = new Map<string, KubeObject>();
+  const tokens = accountTokens(clock, new Map([['d/bot', 'u1']]), objects);
+  const own = { namespace: 'd', serviceaccount: { name: 'bot', uid: 'u1' } };
+  const bound = await tokens.sign(
+    claims(clock, { 'kubernetes.io': { ...own, pod: { name: 'p', uid: 'p1' } } }),
+  );
+  const invalidated = /service account token has been invalidated/;
+  await assert.rejects(async () => tokens.verify(bound), invalidated);
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', uid: 'p1' } };
+  objects.set('pod d/p', pod);
+  const { extra } = (await tokens.verify(bound))!;
+  assert.deepEqual(extra['authentication.kubernetes.io/pod-name'], ['p']);
+  objects.set('pod d/p', { ...pod, metadata: { name: 'p', uid: 'p2' } });
+  await assert.rejects(async () => tokens.verify(bound), /pod UID \(p2\) does not match/);
+  const deletionTimestamp = new Date(clock.now()).toISOString();
+  objects.set('pod d/p', { ...pod, metadata: { ...pod.metadata, deletionTimestamp } });
+  assert.ok(await tokens.verify(bound));
+  clock.advance(61_000);
+  await assert.rejects(async () => tokens.verify(bound), invalidated);
+
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount' };
+  const metadata = { namespace: 'd', name: 'bot', uid: 'u1' };
+  const stored = await tokens.sign(legacyClaims({ ...account, metadata }, 's'));
+  const data = { token: Buffer.from(stored).toString('base64') };
+  const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, data };
+  objects.set('secret d/s', secret);
+  assert.equal((await tokens.verify(stored))?.name, 'system:serviceaccount:d:bot');
+  objects.set('secret d/s', { ...secret, data: { token: 'eA==' } });
+  await assert.rejects(async () => tokens.verify(stored), /does not match server's copy/);
+  objects.delete('secret d/s');
+  await assert.rejects(async () => tokens.verify(stored), /Token has been invalidated/);
 });
 
 test('tokens of others, for others, tampered with or unsigned are nobody', async () => {
@@ -147,9 +192,7 @@ test('tokens of others, for others, tampered with or unsigned are nobody', async
   const none = Buffer.from('{"alg":"none"}').toString('base64url');
   const bad = [
     await accountTokens(clock, uids).sign(claims(clock)),
-    await tokens.sign(claims(clock, { aud: 'somebody' })),
     await tokens.sign(claims(clock, { iss: 'somebody' })),
-    await tokens.sign(claims(clock, { nbf: clock.now() / 1000 + 60 })),
     await tokens.sign(claims(clock, { 'kubernetes.io': null })),
     `${header}.${forged}.${signature}`,
     `${none}.${payload}.`,
@@ -158,6 +201,12 @@ test('tokens of others, for others, tampered with or unsigned are nobody', async
     'x.y.z',
     '',
   ];
-  for (const token of bad) assert.equal(tokens.verify(token), undefined);
-  assert.equal(tokens.verify(good)?.uid, 'u1');
+  for (const token of bad) assert.equal(await tokens.verify(token), undefined);
+  for (const wrong of [{ aud: 'somebody' }, { nbf: clock.now() / 1000 + 60 }]) {
+    const token = await tokens.sign(claims(clock, wrong));
+    assert.throws(() => tokens.verify(token), TokenRefused);
+  }
+  const other = await tokens.sign(claims(clock, { aud: ['somebody'] }));
+  assert.deepEqual((await tokens.verify(other, ['somebody', 'x']))?.audiences, ['somebody']);
+  assert.equal((await tokens.verify(good))?.uid, 'u1');
 });

@@ -28,13 +28,49 @@ export type Attributes = ResourceAttributes | PathAttributes;
 
 export interface Decision {
   readonly allowed: boolean;
+  /** Nobody else is asked. */
+  readonly denied?: boolean;
   /** Why; '' when there is nothing to say. */
   readonly reason: string;
 }
 
 export interface Authorizer {
-  /** Answers from memory. */
-  authorize(user: User, attributes: Attributes): Decision;
+  /** From memory at once, or when another server has answered. */
+  authorize(user: User, attributes: Attributes): Decision | Promise<Decision>;
+}
+
+interface NamedAuthorizer {
+  readonly name: string;
+  readonly authorizer: Authorizer;
+}
+
+/** Asks one after the other until one allows or denies. */
+export function authorizerChain(chain: readonly NamedAuthorizer[]): Authorizer {
+  return {
+    authorize: (user, attributes) => askFrom(chain, { user, attributes, reasons: [] }),
+  };
+}
+
+interface Question {
+  readonly user: User;
+  readonly attributes: Attributes;
+  readonly reasons: readonly string[];
+}
+
+/** At once, as long as all that are asked answer at once. */
+function askFrom(
+  [first, ...others]: readonly NamedAuthorizer[],
+  question: Question,
+): Decision | Promise<Decision> {
+  const { user, attributes, reasons } = question;
+  if (first === undefined) return { allowed: false, reason: reasons.join('\n') };
+  const next = (decision: Decision): Decision | Promise<Decision> => {
+    if (decision.allowed || decision.denied === true) return decision;
+    const why = decision.reason === '' ? [] : [`${first.name}: ${decision.reason}`];
+    return askFrom(others, { ...question, reasons: [...reasons, ...why] });
+  };
+  const decision = first.authorizer.authorize(user, attributes);
+  return decision instanceof Promise ? decision.then(next) : next(decision);
 }
 
 export function attributesOf({ verb, path, target }: RequestInfo): Attributes {

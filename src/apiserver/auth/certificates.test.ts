@@ -69,7 +69,7 @@ test('keys and certificates are made once, with mode 0600, and renewed before th
     assert.equal(statSync(join(directory, 'admin.key')).mode & 0o777, 0o600);
     const second = await loadPki(options);
     assert.equal(second.serving.certificate, first.serving.certificate);
-    assert.deepEqual(second.serviceAccountKey.asymmetricKeyDetails, {
+    assert.deepEqual(second.serviceAccountKeys[0].asymmetricKeyDetails, {
       namedCurve: 'prime256v1',
     });
     const third = await loadPki({ ...options, hosts: ['localhost', '10.1.2.3'] });

@@ -14,6 +14,7 @@ import {
   type JsonName,
   KeyUsageFlags,
   KeyUsagesExtension,
+  Pkcs10CertificateRequest,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
@@ -118,6 +119,61 @@ export function issueClient(
   return issue(nameOf(user.commonName, user.organizations), issued, [
     new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
   ]);
+}
+
+/** A request in base64 of its PEM form. */
+export function parseSigningRequest(
+  base64: string,
+): Pkcs10CertificateRequest | 'not PEM' | 'malformed' {
+  const text = Buffer.from(base64, 'base64').toString('utf8');
+  if (!/^-----BEGIN CERTIFICATE REQUEST-----$/m.test(text)) return 'not PEM';
+  try {
+    return new Pkcs10CertificateRequest(text);
+  } catch {
+    return 'malformed';
+  }
+}
+
+export interface Requested {
+  readonly authority: Authority;
+  /** As in a CertificateSigningRequest's spec. */
+  readonly usages: readonly string[];
+  /** Wall time in milliseconds. */
+  readonly now: number;
+  /** How long it counts, never longer than the authority itself. */
+  readonly seconds: number;
+  /** 1 to 20 bytes, unique per authority. */
+  readonly serial: Buffer;
+}
+
+const keyUsages: Readonly<Record<string, KeyUsageFlags>> = {
+  'digital signature': KeyUsageFlags.digitalSignature,
+  'key encipherment': KeyUsageFlags.keyEncipherment,
+};
+
+/** A client certificate for the subject and key of a request. */
+export async function issueRequested(
+  request: Pkcs10CertificateRequest,
+  { authority, usages, now, seconds, serial }: Requested,
+): Promise<X509Certificate> {
+  const flags = usages.reduce((sum, usage) => sum | (keyUsages[usage] ?? 0), 0);
+  const notAfter = Math.min(now + seconds * 1000, authority.certificate.notAfter.getTime());
+  return X509CertificateGenerator.create({
+    serialNumber: positive(serial).toString('hex'),
+    notBefore: new Date(now - backdateMs),
+    notAfter: new Date(notAfter),
+    subject: request.subjectName,
+    issuer: authority.certificate.subjectName,
+    publicKey: await request.publicKey.export(),
+    signingKey: authority.privateKey,
+    signingAlgorithm,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      ...(flags === 0 ? [] : [new KeyUsagesExtension(flags, true)]),
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
+      await AuthorityKeyIdentifierExtension.create(authority.certificate.publicKey),
+    ],
+  });
 }
 
 async function issue(

@@ -48,15 +48,23 @@ function rule(parts: Partial<PolicyRule>): PolicyRule {
 
 function checkRole(index: RbacIndex, context: RequestContext, written: Written): void {
   const { type, object, old } = written;
-  const aggregates = object.aggregationRule !== undefined && object.aggregationRule !== null;
+  const aggregates = isAggregating(object);
   const same = (field: string): boolean => deepEqual(object[field], old?.[field]);
   if (old !== undefined && same('rules') && same('aggregationRule')) return;
   const namespace = object.metadata.namespace ?? '';
   if (mayLift(index, context.user, { verb: 'escalate', resource: type.resource, namespace }))
     return;
+  refuseUncovered(index, context.user, { written, wanted: rulesOf(object.rules), namespace });
   // What an aggregating role will hold is not known yet.
-  const wanted = aggregates ? everything : rulesOf(object.rules);
-  refuseUncovered(index, context.user, { written, wanted, namespace });
+  if (!aggregates && !isAggregating(old)) return;
+  const held = [...index.grants(context.user, '')].map((grant) => grant.rule);
+  if (everything.every((each) => isCovered(each, held))) return;
+  throw refusal(written, 'must have cluster-admin privileges to use the aggregationRule');
+}
+
+function isAggregating(role: KubeObject | undefined): boolean {
+  const selectors = valueAt(role, 'aggregationRule', 'clusterRoleSelectors');
+  return Array.isArray(selectors) && selectors.length > 0;
 }
 
 function checkBinding(index: RbacIndex, context: RequestContext, written: Written): void {
@@ -69,7 +77,7 @@ function checkBinding(index: RbacIndex, context: RequestContext, written: Writte
   const resource = kind === 'Role' ? 'roles' : 'clusterroles';
   if (mayLift(index, context.user, { verb: 'bind', resource, namespace, name })) return;
   const wanted = index.rulesOfRole(kind, namespace, name);
-  if (wanted === undefined) throw notFound({ group, resource }, name);
+  if (wanted === undefined) throw notFound(written.type, name);
   refuseUncovered(index, context.user, { written, wanted, namespace });
 }
 
@@ -97,31 +105,62 @@ function refuseUncovered(
   { written, wanted, namespace }: Wanted,
 ): void {
   const held = [...index.grants(user, namespace)].map((grant) => grant.rule);
-  const missing = wanted.filter((each) => !isCovered(each, held));
+  const missing = compact(wanted.flatMap((each) => uncovered(each, held)));
   if (missing.length === 0) return;
-  const { type, object } = written;
-  const name = object.metadata.name ?? '';
   const who = `user ${quoteGo(user.name)} (groups=[${user.groups.map(quoteGo).join(' ')}])`;
-  const what = missing.map(ruleText).join('\n');
-  throw new ApiError(
-    'Forbidden',
-    `${groupResource(type)} ${quoteGo(name)} is forbidden: ${who} is attempting to grant RBAC permissions not currently held:\n${what}`,
-    { details: { name, group, kind: type.resource } },
+  const what = [...new Set(missing.map(ruleText))].sort().join('\n');
+  throw refusal(
+    written,
+    `${who} is attempting to grant RBAC permissions not currently held:\n${what}`,
   );
+}
+
+function refusal({ type, object }: Written, why: string): ApiError {
+  const name = object.metadata.name ?? '';
+  const what = `${groupResource(type)} ${quoteGo(name)}`;
+  return new ApiError('Forbidden', `${what} is forbidden: ${why}`, {
+    details: { name, group, kind: type.resource },
+  });
 }
 
 /** Whether each single thing that a rule allows is allowed by one of the rules held. */
 export function isCovered(wanted: PolicyRule, held: readonly PolicyRule[]): boolean {
+  return uncovered(wanted, held).length === 0;
+}
+
+/** What a rule allows and none of those held does, each thing a rule of its own. */
+function uncovered(wanted: PolicyRule, held: readonly PolicyRule[]): PolicyRule[] {
   const some = (covers: (each: PolicyRule) => boolean): boolean => held.some(covers);
-  for (const verb of wanted.verbs) {
-    for (const url of wanted.nonResourceURLs)
-      if (!some((each) => coversVerb(each, verb) && coversUrl(each, url))) return false;
-    for (const apiGroup of wanted.apiGroups)
-      for (const resource of wanted.resources)
-        for (const name of wanted.resourceNames.length === 0 ? [''] : wanted.resourceNames)
-          if (!some((each) => coversOne(each, { verb, apiGroup, resource, name }))) return false;
+  const missing: PolicyRule[] = [];
+  for (const apiGroup of wanted.apiGroups)
+    for (const resource of wanted.resources)
+      for (const name of wanted.resourceNames.length === 0 ? [''] : wanted.resourceNames)
+        for (const verb of wanted.verbs) {
+          if (some((each) => coversOne(each, { verb, apiGroup, resource, name }))) continue;
+          const one = { verbs: [verb], apiGroups: [apiGroup], resources: [resource] };
+          missing.push(rule({ ...one, resourceNames: name === '' ? [] : [name] }));
+        }
+  for (const url of wanted.nonResourceURLs)
+    for (const verb of wanted.verbs)
+      if (!some((each) => coversVerb(each, verb) && coversUrl(each, url)))
+        missing.push(rule({ verbs: [verb], nonResourceURLs: [url] }));
+  return missing;
+}
+
+/** One rule for all verbs of one thing. */
+function compact(rules: readonly PolicyRule[]): PolicyRule[] {
+  const whole: PolicyRule[] = [];
+  const byThing = new Map<string, PolicyRule>();
+  for (const each of rules) {
+    if (each.nonResourceURLs.length > 0) {
+      whole.push(each);
+      continue;
+    }
+    const thing = JSON.stringify({ ...each, verbs: [] });
+    const verbs = [...(byThing.get(thing)?.verbs ?? []), ...each.verbs];
+    byThing.set(thing, { ...each, verbs });
   }
-  return true;
+  return [...whole, ...byThing.values()];
 }
 
 interface One {

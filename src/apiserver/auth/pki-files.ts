@@ -8,6 +8,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   writeSync,
@@ -47,8 +48,10 @@ export interface ServerPki {
   readonly serving: KeyAndCertificate;
   /** User `admin` in system:masters. */
   readonly admin: KeyAndCertificate;
-  /** Signs service account tokens. */
-  readonly serviceAccountKey: KeyObject;
+  /** For service account tokens: the first signs, all verify. */
+  readonly serviceAccountKeys: readonly [KeyObject, ...KeyObject[]];
+  /** Signs certificates of clients and of this server. */
+  readonly signer: Authority;
 }
 
 export interface PkiOptions {
@@ -57,6 +60,8 @@ export interface PkiOptions {
   readonly hosts: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
+  /** Makes a new key for service account tokens; the old ones go on verifying. */
+  readonly rotateTokenKey?: boolean;
 }
 
 /**
@@ -82,7 +87,8 @@ export async function loadPki(options: PkiOptions): Promise<ServerPki> {
     authority: pemOf(authority.certificate),
     serving,
     admin,
-    serviceAccountKey: await loadTokenKey(options),
+    serviceAccountKeys: await loadTokenKeys(options),
+    signer: authority,
   };
 }
 
@@ -135,12 +141,28 @@ async function loadLeaf(options: PkiOptions, leaf: Leaf): Promise<KeyAndCertific
   return fresh;
 }
 
-async function loadTokenKey(options: PkiOptions): Promise<KeyObject> {
-  const pem = readOptional(options, 'service-accounts.key');
-  if (pem !== undefined) return usable(options, 'service-accounts', () => createPrivateKey(pem));
+const tokenKeyFile = 'service-accounts.key';
+const oldTokenKey = /^service-accounts-.*\.key$/;
+
+/** Tokens of an old key count for as long as its file is there. */
+async function loadTokenKeys(options: PkiOptions): Promise<[KeyObject, ...KeyObject[]]> {
+  const { directory, clock, rotateTokenKey = false } = options;
+  if (rotateTokenKey && readOptional(options, tokenKeyFile) !== undefined) {
+    const when = new Date(clock.now()).toISOString().replaceAll(/[-:.]/g, '');
+    renameSync(join(directory, tokenKeyFile), join(directory, `service-accounts-${when}.key`));
+  }
+  const current = readOptional(options, tokenKeyFile);
+  const old = readdirSync(directory).filter((name) => oldTokenKey.test(name));
+  const read = (pem: string): Promise<KeyObject> =>
+    usable(options, 'service-accounts', () => createPrivateKey(pem));
+  const keys = await Promise.all(old.sort().map((name) => read(readOptional(options, name)!)));
+  return [current === undefined ? await makeTokenKey(options) : await read(current), ...keys];
+}
+
+async function makeTokenKey(options: PkiOptions): Promise<KeyObject> {
   const { privateKey } = await generateKeys();
   const fresh = await exportKey(privateKey);
-  write(options, 'service-accounts.key', fresh);
+  write(options, tokenKeyFile, fresh);
   return createPrivateKey(fresh);
 }
 

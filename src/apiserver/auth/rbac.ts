@@ -32,14 +32,20 @@ interface Binding {
   readonly name: string;
   readonly roleKind: string;
   readonly roleName: string;
+  readonly subjects: readonly Subject[];
+}
+
+interface Subject {
   /** As in `subjectKeys`. */
-  readonly subjects: readonly string[];
+  readonly key: string;
+  /** As a reason names it. */
+  readonly text: string;
 }
 
 /** A rule that holds for a user, and the binding that gives it. */
 export interface Grant {
   readonly rule: PolicyRule;
-  readonly why: string;
+  why(): string;
 }
 
 export const adminGroup = 'system:masters';
@@ -83,7 +89,7 @@ export class RbacIndex implements Authorizer {
     const namespace = 'path' in attributes ? '' : attributes.namespace;
     const errors: string[] = [];
     for (const { rule, why } of this.grants(user, namespace, errors))
-      if (allows(rule, attributes)) return { allowed: true, reason: why };
+      if (allows(rule, attributes)) return { allowed: true, reason: why() };
     if (errors.length === 0) return { allowed: false, reason: '' };
     const list = errors.length === 1 ? errors[0] : `[${errors.join(', ')}]`;
     return { allowed: false, reason: `RBAC: ${list}` };
@@ -93,20 +99,22 @@ export class RbacIndex implements Authorizer {
    * What a user may do cluster-wide and in one namespace ('' = none). Missing roles go to `errors`.
    */
   *grants(user: User, namespace: string, errors: string[] = []): Generator<Grant> {
-    const bindings: (readonly [Binding, string])[] = [];
-    for (const subject of subjectKeys(user))
-      for (const binding of this.#bySubject.get(subject) ?? [])
+    const keys = subjectKeys(user);
+    const found = new Set<Binding>();
+    for (const key of keys)
+      for (const binding of this.#bySubject.get(key) ?? [])
         if (binding.kind === 'ClusterRoleBinding' || binding.namespace === namespace)
-          bindings.push([binding, subject]);
-    bindings.sort(([a], [b]) => (a.kind === b.kind ? 0 : a.kind === 'ClusterRoleBinding' ? -1 : 1));
-    for (const [binding, subject] of bindings) {
+          found.add(binding);
+    const isWide = (binding: Binding): boolean => binding.kind === 'ClusterRoleBinding';
+    const bindings = [...found].sort((a, b) => Number(isWide(b)) - Number(isWide(a)));
+    for (const binding of bindings) {
       const rules = this.#rulesOf(binding);
       if (rules === undefined) {
         const missing = `${binding.roleKind.toLowerCase()}.rbac.authorization.k8s.io ${quoteGo(binding.roleName)} not found`;
         if (!errors.includes(missing)) errors.push(missing);
         continue;
       }
-      const why = reasonOf(binding, subject);
+      const why = (): string => reasonOf(binding, keys);
       for (const rule of rules) yield { rule, why };
     }
   }
@@ -131,26 +139,30 @@ export class RbacIndex implements Authorizer {
     return this.rulesOfRole(binding.roleKind, binding.namespace, binding.roleName);
   }
 
-  /** A role that is aggregated may aggregate others: each is taken once. */
+  /**
+   * What will be written into it, known at once. A role that is aggregated may aggregate others:
+   * each is taken once.
+   */
   #unite(root: Role): PolicyRule[] {
-    const rules: PolicyRule[] = [];
+    const rules = new Map<string, PolicyRule>();
     const seen = new Set<Role>([root]);
     for (const role of seen) {
-      rules.push(...role.rules);
+      if (role.aggregates.length === 0)
+        for (const rule of role.rules) rules.set(JSON.stringify(rule), rule);
       for (const selector of role.aggregates)
         for (const candidate of this.#clusterRoles.values())
           if (matchLabels(selector, candidate.labels)) seen.add(candidate);
     }
-    return rules;
+    return [...rules.values()];
   }
 
   #bind(binding: Binding): void {
     this.#bindings.set(`${binding.kind} ${binding.namespace}/${binding.name}`, binding);
-    for (const subject of binding.subjects) {
-      let bindings = this.#bySubject.get(subject);
+    for (const { key } of binding.subjects) {
+      let bindings = this.#bySubject.get(key);
       if (bindings === undefined) {
         bindings = new Set();
-        this.#bySubject.set(subject, bindings);
+        this.#bySubject.set(key, bindings);
       }
       bindings.add(binding);
     }
@@ -160,7 +172,7 @@ export class RbacIndex implements Authorizer {
     const binding = this.#bindings.get(key);
     if (binding === undefined) return;
     this.#bindings.delete(key);
-    for (const subject of binding.subjects) {
+    for (const { key: subject } of binding.subjects) {
       const bindings = this.#bySubject.get(subject);
       bindings?.delete(binding);
       if (bindings?.size === 0) this.#bySubject.delete(subject);
@@ -173,11 +185,11 @@ function subjectKeys(user: User): string[] {
   return [`User ${user.name}`, ...user.groups.map((group) => `Group ${group}`)];
 }
 
-function reasonOf(binding: Binding, subject: string): string {
+function reasonOf(binding: Binding, keys: readonly string[]): string {
   const { kind, namespace, name, roleKind, roleName } = binding;
   const full = namespace === '' ? name : `${name}/${namespace}`;
-  const [subjectKind, ...rest] = subject.split(' ');
-  return `RBAC: allowed by ${kind} ${quoteGo(full)} of ${roleKind} ${quoteGo(roleName)} to ${subjectKind} ${quoteGo(rest.join(' '))}`;
+  const subject = binding.subjects.find(({ key }) => keys.includes(key))!;
+  return `RBAC: allowed by ${kind} ${quoteGo(full)} of ${roleKind} ${quoteGo(roleName)} to ${subject.text}`;
 }
 
 function roleOf(object: KubeObject): Role {
@@ -208,16 +220,20 @@ function bindingOf(object: KubeObject, kind: Binding['kind']): Binding {
     name,
     roleKind: textOf(valueAt(object, 'roleRef', 'kind')),
     roleName: textOf(valueAt(object, 'roleRef', 'name')),
-    subjects: [...new Set(listOf(object.subjects).map((subject) => subjectOf(subject, namespace)))],
+    subjects: listOf(object.subjects).map((subject) => subjectOf(subject, namespace)),
   };
 }
 
-function subjectOf(subject: Json, namespace: string): string {
+function subjectOf(subject: Json, namespace: string): Subject {
   const name = textOf(valueAt(subject, 'name'));
   const kind = textOf(valueAt(subject, 'kind'));
-  if (kind !== 'ServiceAccount') return `${kind} ${name}`;
+  if (kind !== 'ServiceAccount')
+    return { key: `${kind} ${name}`, text: `${kind} ${quoteGo(name)}` };
   const home = textOf(valueAt(subject, 'namespace')) || namespace;
-  return `User system:serviceaccount:${home}:${name}`;
+  return {
+    key: `User system:serviceaccount:${home}:${name}`,
+    text: `ServiceAccount ${quoteGo(`${name}/${home}`)}`,
+  };
 }
 
 function listOf(value: unknown): Json[] {

@@ -2,13 +2,16 @@
 import { encodeJson } from '../../kube/json.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { ResourceType } from '../../kube/resource.ts';
+import type { TypeSchema } from '../../kube/schema.ts';
 import { ApiError } from '../../kube/status.ts';
+import { decodeObject } from '../../kube/validate.ts';
 import type {
   Backend,
   Item,
   ObjectRef,
   RequestContext,
   WriteBody,
+  WriteOptions,
   WriteResult,
 } from '../backend.ts';
 
@@ -39,16 +42,33 @@ export interface VirtualKind {
 /** A backend for types that can only be created. */
 export class VirtualBackend implements Backend {
   readonly #kinds: ReadonlyMap<string, VirtualKind>;
+  readonly #schemaOf: (type: ResourceType) => TypeSchema | undefined;
 
-  constructor(kinds: readonly VirtualKind[]) {
+  /** `schemaOf`: what bodies are read by; without a schema they are taken as they are. */
+  constructor(
+    kinds: readonly VirtualKind[],
+    schemaOf: (type: ResourceType) => TypeSchema | undefined = () => undefined,
+  ) {
     this.#kinds = new Map(kinds.map((kind) => [keyOf(kind.type), kind]));
+    this.#schemaOf = schemaOf;
   }
 
-  async create(context: RequestContext, ref: ObjectRef, body: WriteBody): Promise<WriteResult> {
+  async create(
+    context: RequestContext,
+    ref: ObjectRef,
+    body: WriteBody,
+    { fieldValidation }: Pick<WriteOptions, 'fieldValidation'>,
+  ): Promise<WriteResult> {
     const kind = this.#kinds.get(keyOf(ref.type));
     if (kind === undefined) throw unsupported();
-    const object = await kind.answer(context, body.object, ref);
-    return { item: virtualItem(object), created: true };
+    const schema = this.#schemaOf(ref.type);
+    const { object, problems } = body;
+    const warn = (text: string): void => context.warn(text);
+    const read =
+      schema === undefined
+        ? object
+        : decodeObject({ schema, object, problems, fieldValidation, warn });
+    return { item: virtualItem(await kind.answer(context, read, ref)), created: true };
   }
 
   get(): Promise<never> {

@@ -7,6 +7,7 @@ async function requested(spec: JsonObject, issued: JsonObject[]): Promise<KubeOb
   const world = await World.start({
     tokenSigner: {
       issuer: 'https://federation.test',
+      audiences: ['https://federation.test'],
       sign: async (claims) => {
         issued.push(claims);
         return 'a.b.c';
@@ -42,5 +43,8 @@ test('audiences and life can be asked for, within bounds', async () => {
   assert.deepEqual(issued[0]!['aud'], ['vault']);
   assert.equal(Number(issued[0]!['exp']) - Number(issued[0]!['iat']), 7200);
   assert.equal((await refusal(requested({ expirationSeconds: 60 }, issued))).code, 422);
-  assert.equal((await refusal(requested({ boundObjectRef: { kind: 'Pod' } }, issued))).code, 400);
+  const missing = { boundObjectRef: { apiVersion: 'v1', kind: 'Secret', name: 'none' } };
+  assert.equal((await refusal(requested(missing, issued))).code, 404);
+  const strange = { boundObjectRef: { apiVersion: 'v1', kind: 'ConfigMap', name: 'c' } };
+  assert.equal((await refusal(requested(strange, issued))).code, 400);
 });

@@ -18,6 +18,7 @@ import {
 import { withPolicyDefaults } from '../admission/policy-defaults.ts';
 import { checkWebhooks } from '../admission/webhook-check.ts';
 import { immutabilityOf } from './immutable.ts';
+import { prepareBinding, prepareRole, validateBinding, validateRole } from './rbac-rules.ts';
 import { writeRulesOf } from './write-rules.ts';
 
 export interface TypeRules {
@@ -53,23 +54,42 @@ const rules: Readonly<Record<string, TypeRules>> = {
     validate: unlessSame(checkBinding),
   },
   limitranges: { prepare: withImpliedDefaults },
+  'roles.rbac.authorization.k8s.io': { prepare: prepareRole, validate: validateRole },
+  'clusterroles.rbac.authorization.k8s.io': { prepare: prepareRole, validate: validateRole },
+  'rolebindings.rbac.authorization.k8s.io': {
+    prepare: prepareBinding,
+    validate: validateBinding,
+  },
+  'clusterrolebindings.rbac.authorization.k8s.io': {
+    prepare: prepareBinding,
+    validate: validateBinding,
+  },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
   'validatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
 };
 
-const withImmutable = new Map<string, TypeRules>();
+const combined = new Map<string, TypeRules>();
 
+/** Of single kinds, with what may not change in them. */
 export function rulesOf(type: { readonly group: string; readonly resource: string }): TypeRules {
   const name = groupResource(type);
-  let found = withImmutable.get(name);
+  let found = combined.get(name);
   if (found === undefined) {
-    const check = immutabilityOf(name);
-    const validate: TypeRules['validate'] = (object, old) =>
-      old === undefined ? [] : check!(object, old);
-    found = rules[name] ?? (check === undefined ? none : { validate });
-    withImmutable.set(name, found);
+    found = withImmutable(rules[name] ?? none, immutabilityOf(name));
+    combined.set(name, found);
   }
   return found;
+}
+
+function withImmutable(base: TypeRules, check: ReturnType<typeof immutabilityOf>): TypeRules {
+  if (check === undefined) return base;
+  return {
+    ...base,
+    validate: (object, old) => [
+      ...(base.validate?.(object, old) ?? []),
+      ...(old === undefined ? [] : check(object, old)),
+    ],
+  };
 }
 
 function immutableCauses(
