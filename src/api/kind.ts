@@ -7,8 +7,9 @@ export interface Column {
   readonly name: string;
   readonly type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
   readonly description: string;
-  /** 0 = always shown; 1 = only with -o wide. */
-  readonly priority: 0 | 1;
+  readonly format?: string;
+  /** 0 = always shown; others only with -o wide. */
+  readonly priority: number;
   /** As in a CRD's additionalPrinterColumns: `.status.ready`. */
   readonly jsonPath: string;
 }

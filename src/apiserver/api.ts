@@ -17,6 +17,7 @@ import { readBaseTypes } from './catalog/recorded.ts';
 import { Catalog } from './catalog.ts';
 import { conversionOf } from './conversions.ts';
 import { ConvertingBackend } from './converting.ts';
+import { ServedDefinitions } from './custom/served-definitions.ts';
 import { Discovery } from './discovery.ts';
 import { OpenApi } from './openapi.ts';
 import type { TokenSigner } from './registry/token-request.ts';
@@ -85,6 +86,12 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     companions: options.companions ?? (() => []),
   });
   await chain?.load();
+  const definitions = new ServedDefinitions({
+    ...options,
+    catalog,
+    collections: registry.collections,
+  });
+  await definitions.start();
   await createNamespaces(catalog, registry);
   const typeSource: TypeSource = {
     lookup: (group, version, resource) => catalog.lookup(group, version, resource),
@@ -102,6 +109,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
       new Version(gitVersion ?? `${readBaseTypes().version}+ubernetes.0.1.0`),
     ],
     close() {
+      definitions.stop();
       registry.close();
       chain?.close();
     },

@@ -25,6 +25,9 @@ import { type Served, type ServedType, servedOf, typeKey } from './catalog/serve
 import { byAge, documentPath, type TypeSet, type UnitedGroup, unite } from './catalog/union.ts';
 import { unitedDocument } from './catalog/united-document.ts';
 import { conversionOf } from './conversions.ts';
+import { describeCustom } from './custom/custom-document.ts';
+import type { CustomKind } from './custom/custom-kind.ts';
+import { CustomKinds } from './custom/custom-kinds.ts';
 import { prefixOf } from './registry/collections.ts';
 import type { TypeBook, TypeFacts } from './registry/type-facts.ts';
 
@@ -58,6 +61,7 @@ const memberBytesMax = 128 * 2 ** 20;
 const keptName = '.kept';
 const baseName = '.base';
 const ownName = '.own';
+const customName = '.custom';
 
 function isReserved(group: string): boolean {
   return (
@@ -86,6 +90,9 @@ export class Catalog implements TypeBook {
   /** Always there: our own kinds first, shipped types last. */
   #own: TypeSet | undefined;
   #base: TypeSet | undefined;
+  /** Of the federation's own definitions; its kinds and versions are what they say. */
+  #custom: TypeSet = { name: customName, version: '', groups: [], documents: new Map() };
+  #customs: CustomKinds = new CustomKinds([]);
   /** Of members, and the kept one, by name. */
   #sets = new Map<string, TypeSet>();
   #storedVersions = new Map<string, string>();
@@ -120,7 +127,10 @@ export class Catalog implements TypeBook {
   list(): readonly ResourceType[] {
     const types: ResourceType[] = [];
     for (const { type, storedAs } of this.#served.types.values())
-      if (apiVersionOf(type) === storedAs && this.#kinds.get(keyOf(type))?.hidden !== true)
+      if (
+        (this.#customs.preferredOf(type) ?? storedAs) === apiVersionOf(type) &&
+        this.#kinds.get(keyOf(type))?.hidden !== true
+      )
         types.push(type);
     return types;
   }
@@ -152,7 +162,8 @@ export class Catalog implements TypeBook {
         schema: this.#schemas.lookup(type.group, type.version, type.kind) ?? schemalessType(type),
         storedAs: this.#served.types.get(key)?.storedAs ?? apiVersionOf(type),
         own: this.#kinds.get(keyOf(type)),
-        scale: scalePathsOf(type),
+        custom: this.#customs.factsOf(type),
+        scale: this.#customs.versionOf(type)?.scale ?? scalePathsOf(type),
       };
       this.#facts.set(key, facts);
     }
@@ -161,7 +172,7 @@ export class Catalog implements TypeBook {
 
   /** Printer columns that the kind declares itself. */
   columnsOf(type: ResourceType): readonly Column[] | undefined {
-    return this.#kinds.get(keyOf(type))?.columns;
+    return this.#kinds.get(keyOf(type))?.columns ?? this.#customs.versionOf(type)?.columns;
   }
 
   /** Names of the members that serve this version of the type. */
@@ -206,6 +217,29 @@ export class Catalog implements TypeBook {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Takes in the kinds that the federation's own definitions describe. */
+  setCustom(kinds: readonly CustomKind[]): Promise<void> {
+    return this.#change(async () => {
+      const customs = new CustomKinds(kinds, this.#customs);
+      const { groups, documents } = describeCustom(kinds, this.#meta());
+      const digests = new Map<string, string>();
+      for (const [path, document] of documents)
+        digests.set(path, this.#documents.add(Buffer.from(JSON.stringify(document))));
+      this.#customs = customs;
+      this.#custom = { ...this.#custom, groups, documents: digests };
+      const united = this.#united(this.#sets);
+      const wanted = digestsOf([...this.#sets.values(), ...this.#always()]);
+      this.#documents.keep(wanted);
+      this.#serve(united);
+      for (const listener of this.#listeners) listener();
+    });
+  }
+
+  /** Whether a definition of the federation's own describes the type. */
+  isCustom(type: ResourceType): boolean {
+    return this.#customs.versionOf(type) !== undefined;
+  }
+
   /** Takes in what a member serves; the served types have changed when the promise resolves. */
   setMember(name: string, types: MemberTypes): Promise<void> {
     return this.#change(async () => {
@@ -239,7 +273,7 @@ export class Catalog implements TypeBook {
     if (kept !== undefined) sets.set(keptName, kept);
     const united = this.#united(sets);
     const storedVersions = await this.#chooseVersions(united);
-    const wanted = digestsOf([...sets.values(), this.#base!, this.#own!]);
+    const wanted = digestsOf([...sets.values(), ...this.#always()]);
     const before = digestsOf(this.#sets.values());
     const forgotten = [...before].filter((digest) => !wanted.has(digest));
     const gone = [changed, keptName].filter((name) => this.#sets.has(name) && !sets.has(name));
@@ -256,7 +290,7 @@ export class Catalog implements TypeBook {
   /** A set of the types that would vanish although objects of theirs are stored. */
   async #keptSet(sets: ReadonlyMap<string, TypeSet>): Promise<TypeSet | undefined> {
     const others = [...sets.values()].filter(({ name }) => name !== keptName);
-    const offered = [...others, this.#base!, this.#own!];
+    const offered = [...others, ...this.#always()];
     const groups: DiscoveredGroup[] = [];
     const documents = new Map<string, string>();
     for (const group of this.#served.groups)
@@ -308,7 +342,13 @@ export class Catalog implements TypeBook {
   }
 
   #united(sets: ReadonlyMap<string, TypeSet>): UnitedGroup[] {
-    return unite([this.#own!, ...byAge([...sets.values()]), this.#base!]);
+    const members = byAge([...sets.values()]).map((set) => this.#customs.without(set));
+    return unite([this.#own!, this.#custom, ...members, this.#base!]);
+  }
+
+  /** Sets that are no member's. */
+  #always(): readonly TypeSet[] {
+    return [this.#base!, this.#own!, this.#custom];
   }
 
   #serve(united: readonly UnitedGroup[]): void {
@@ -321,7 +361,12 @@ export class Catalog implements TypeBook {
       converts: (a, b) => this.#isSame(a, b) || conversionOf(a, b.version) !== undefined,
     });
     this.#facts = new Map();
-    this.#served = { types: this.#withHidden(all.types), groups: all.groups };
+    const types = this.#withHidden(all.types);
+    for (const [key, storedAs] of this.#customs.stored) {
+      const served = types.get(key);
+      if (served !== undefined) types.set(key, { ...served, storedAs });
+    }
+    this.#served = { types, groups: all.groups };
   }
 
   #withHidden(types: ReadonlyMap<string, ServedType>): Map<string, ServedType> {
@@ -337,6 +382,7 @@ export class Catalog implements TypeBook {
 
   #isSame(a: ResourceType, b: ResourceType): boolean {
     if (a.kind !== b.kind || a.namespaced !== b.namespaced) return false;
+    if (this.isCustom(a)) return true;
     const [x, y] = [a, b].map((t) => this.#schemas.lookup(t.group, t.version, t.kind));
     return x !== undefined && y !== undefined && isSameStructure(x.root, y.root);
   }
@@ -365,6 +411,7 @@ export class Catalog implements TypeBook {
     }
     // Own kinds' rules come from their schema itself, and win over the document that shows them.
     for (const { type, schema } of this.#kinds.values()) this.#schemas.addKind(type, schema);
+    this.#customs.compileInto(this.#schemas);
   }
 
   #find(group: string, version: string, resource: string): ServedType | undefined {
@@ -394,12 +441,17 @@ export class Catalog implements TypeBook {
       documents,
     };
     const shown = kinds.filter(({ hidden }) => hidden !== true);
-    const leases = recorded.openapiV3.get('apis/coordination.k8s.io/v1')!.bytes;
     const own = new Map<string, string>();
-    const made = kindDocuments(shown, JSON.parse(leases.toString('utf8')) as JsonObject);
+    const made = kindDocuments(shown, this.#meta());
     for (const [path, document] of made)
       own.set(path, this.#documents.add(Buffer.from(JSON.stringify(document))));
     this.#own = { name: ownName, version: '', groups: discoveredKinds(shown), documents: own };
+  }
+
+  /** A document with the schema of ObjectMeta. */
+  #meta(): JsonObject {
+    const leases = readBaseTypes().openapiV3.get('apis/coordination.k8s.io/v1')!.bytes;
+    return JSON.parse(leases.toString('utf8')) as JsonObject;
   }
 
   /** A member's types within bounds, its documents packed. */

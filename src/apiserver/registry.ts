@@ -83,6 +83,11 @@ export class Registry implements Backend {
     this.#writes = new Writes({ ...base, removals: this.#removals });
   }
 
+  /** Everything that is held in memory. */
+  get collections(): Collections {
+    return this.#collections;
+  }
+
   /** Ends watches and timers. */
   close(): void {
     this.#watches.close();

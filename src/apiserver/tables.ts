@@ -125,9 +125,10 @@ function declaredShape(columns: readonly Column[]): TableShape {
   };
 }
 
-function definitionOf({ name, type, description, priority, jsonPath }: Column): ColumnDefinition {
+function definitionOf(column: Column): ColumnDefinition {
+  const { name, type, format = '', description, priority, jsonPath } = column;
   const standard = `Custom resource definition column (in JSONPath format): ${jsonPath}`;
-  return { name, type, format: '', description: description || standard, priority };
+  return { name, type, format, description: description || standard, priority };
 }
 
 interface Declared {

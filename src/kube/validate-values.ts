@@ -25,6 +25,18 @@ export function validateBySchema(schema: TypeSchema, object: KubeObject): Status
   return check.causes;
 }
 
+/** As validateBySchema, of the status only, whose fields are named from there on. */
+export function validateStatus(schema: TypeSchema, object: KubeObject): StatusCause[] {
+  const node = schema.root.shape.map?.fields.get('status');
+  const status = object['status'] as Json | undefined;
+  if (schema.native || node === undefined || status === undefined) return [];
+  return problems(node, status, '').map((cause) => {
+    const { field } = cause;
+    if (field === '<nil>') return cause;
+    return { ...cause, field: field === '' ? 'status' : `status.${field}` };
+  });
+}
+
 class ValueCheck {
   readonly causes: StatusCause[] = [];
 

@@ -8,6 +8,7 @@ import type { RestClient } from '../client/rest.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import { AggregatedRoles } from '../lifecycle/aggregated-roles.ts';
 import { CertificateSigner } from '../lifecycle/certificate-signer.ts';
+import { Definitions } from '../lifecycle/definitions.ts';
 import { GarbageCollector } from '../lifecycle/garbage.ts';
 import { NamespaceLifecycle } from '../lifecycle/namespaces.ts';
 import { QuotaStatus, type QuotaUsages } from '../lifecycle/quota-status.ts';
@@ -42,7 +43,9 @@ export async function startLifecycle(options: LifecycleOptions): Promise<() => P
   const tokens = serviceAccounts && new TokenSecrets({ ...options, signer: serviceAccounts });
   const certificates = signer && new CertificateSigner({ ...options, authority: signer });
   const garbage = new GarbageCollector(options);
+  const definitions = new Definitions(options);
   namespaces.start();
+  definitions.start();
   accounts.start();
   roles.start();
   tokens?.start();
@@ -52,7 +55,10 @@ export async function startLifecycle(options: LifecycleOptions): Promise<() => P
   const status = quotas === undefined ? undefined : new QuotaStatus({ ...options, quotas });
   status?.start();
   return async () => {
-    const all = [garbage, roles, namespaces, accounts, tokens, certificates, status];
+    const all = [
+      ...[definitions, garbage, roles, namespaces],
+      ...[accounts, tokens, certificates, status],
+    ];
     await Promise.all(all.map((each) => each?.stop()));
   };
 }

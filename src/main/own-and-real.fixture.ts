@@ -271,7 +271,7 @@ function refusalOf(got: Got): unknown {
 const volatile: ReadonlySet<string> = new Set([
   ...['uid', 'resourceVersion', 'creationTimestamp', 'deletionTimestamp', 'managedFields'],
   ...['lastTransitionTime', 'lastUpdateTime', 'selfLink', 'remainingItemCount'],
-  ...['token', 'expirationTimestamp'],
+  ...['token', 'expirationTimestamp', 'storageVersionHash'],
 ]);
 
 /** Without what differs between any two servers; fields in one order. */
@@ -285,7 +285,7 @@ function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain);
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([key]) => !volatile.has(key))
+      .filter(([key, each]) => !volatile.has(key) && !(key === 'continue' && each === ''))
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, each]) => [key, plain(each)]),
   );

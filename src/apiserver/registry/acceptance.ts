@@ -6,9 +6,10 @@ import type { KubeObject } from '../../kube/object.ts';
 import type { ResourceType } from '../../kube/resource.ts';
 import { invalid, type StatusCause } from '../../kube/status.ts';
 import { validateMeta } from '../../kube/validate-meta.ts';
-import { validateBySchema } from '../../kube/validate-values.ts';
+import { validateBySchema, validateStatus } from '../../kube/validate-values.ts';
 import type { AdmissionRequest, Admit } from '../admission.ts';
 import type { RequestContext } from '../backend.ts';
+import { customCauses } from '../custom/custom-causes.ts';
 import type { TypeFacts } from './type-facts.ts';
 import { rulesOf } from './type-rules.ts';
 
@@ -29,23 +30,29 @@ export async function accept(
 ): Promise<KubeObject> {
   const mutated = mutate === undefined ? request.object : await mutate(context, request);
   const prepared = mutated === request.object ? mutated : prepare(mutated);
-  validate({ ...request, object: prepared }, facts);
+  validate(context, { ...request, object: prepared }, facts);
   const object = await admit(context, { ...request, object: prepared });
-  if (object !== prepared) validate({ ...request, object }, facts);
+  if (object !== prepared) validate(context, { ...request, object }, facts);
   return object;
 }
 
-function validate({ type, ref, object, old }: AdmissionRequest, facts: TypeFacts): void {
+function validate(
+  context: RequestContext,
+  { type, ref, object, old }: AdmissionRequest,
+  facts: TypeFacts,
+): void {
   const native = facts.schema.native && !laxGroups.has(type.group);
   const causes = metaCauses({ type, native, object }, old);
-  const schemaCauses = validateBySchema(facts.schema, object);
+  const bySchema = ref.subresource === 'status' ? validateStatus : validateBySchema;
+  const schemaCauses = bySchema(facts.schema, object);
   // What was wrong in the stored object already does not stop who changes something else.
-  const before =
-    schemaCauses.length > 0 && old !== undefined ? validateBySchema(facts.schema, old) : [];
+  const before = schemaCauses.length > 0 && old !== undefined ? bySchema(facts.schema, old) : [];
   causes.push(...schemaCauses.filter((cause) => !before.some((other) => isSame(cause, other))));
   causes.push(...(rulesOf(type).validate?.(object, old) ?? []));
   // A kind's own rules may rely on what its schema says.
   if (causes.length === 0) causes.push(...(facts.own?.validate?.(object, old) ?? []));
+  if (facts.custom !== undefined)
+    causes.push(...customCauses(facts.custom, { object, old, causes }, (w) => context.warn(w)));
   if (causes.length > 0)
     throw invalid(type, ref.name || (object.metadata.generateName ?? ''), causes);
 }

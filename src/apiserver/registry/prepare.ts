@@ -144,7 +144,10 @@ export function withGeneration(
 ): KubeObject {
   const { generation } = old.metadata;
   if (generation === undefined) return object;
-  const same = sameSpec(object, old) && (!countsAnnotations(type) || sameAnnotations(object, old));
+  const same =
+    sameSpec(object, old) &&
+    (hasSubresource(type, 'status') || deepEqual(object['status'], old['status'])) &&
+    (!countsAnnotations(type) || sameAnnotations(object, old));
   if (same) return object;
   return { ...object, metadata: { ...object.metadata, generation: generation + 1 } };
 }

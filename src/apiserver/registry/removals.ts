@@ -10,6 +10,8 @@ import { type ApiError, conflict, notFound } from '../../kube/status.ts';
 import { type Operation, PreconditionError } from '../../store/store.ts';
 import type { AdmissionRequest, Admit, Companion, Companions, Removal } from '../admission.ts';
 import type { DeleteOptions, ObjectRef, RequestContext } from '../backend.ts';
+import { definitionsResource } from '../custom/custom-kind.ts';
+import { markedDefinition } from '../custom/definition-rules.ts';
 import { type Collections, keyBelow, type LiveCollection, prefixOf } from './collections.ts';
 import { type Commits, modified } from './commit.ts';
 import { itemOfObject, type StoredItem } from './item.ts';
@@ -130,6 +132,8 @@ export class Removals {
   /** The object with its deletion written down; the object itself when that is so already. */
   #marked(object: KubeObject, type: ResourceType, options: DeleteOptions): KubeObject {
     const { metadata } = object;
+    if (groupResource(type) === definitionsResource && metadata.deletionTimestamp === undefined)
+      return markedDefinition(object, this.#options.clock.now());
     const finalizers = this.#finalizers(object, type, options);
     const isNamespace = type.group === '' && type.resource === 'namespaces';
     if (metadata.deletionTimestamp !== undefined && finalizers === metadata.finalizers)

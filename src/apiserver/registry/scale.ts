@@ -9,6 +9,7 @@ import type { Candidate } from './writes.ts';
 
 export const scaleApiVersion = 'autoscaling/v1';
 
+/** @throws ApiError 500 when a custom object says nothing of its replicas */
 export function scaleOf(item: StoredItem, paths: ScalePaths): StoredItem {
   return itemOfObject(scaleObject(item.object(), paths), item.resourceVersion);
 }
@@ -20,19 +21,26 @@ function scaleObject(object: KubeObject, paths: ScalePaths): KubeObject {
     Object.entries({ name, namespace, uid, creationTimestamp }).filter(([, v]) => v !== undefined),
   );
   const selector = paths.selector && selectorText(valueAt(object, ...paths.selector));
+  const specReplicas = valueAt(object, ...paths.specReplicas);
+  if (specReplicas === undefined && paths.custom === true) throw noReplicas(paths);
   return {
     apiVersion: scaleApiVersion,
     kind: 'Scale',
     metadata,
     // Go leaves a zero out here, as it does not in a Deployment.
-    spec: valueAt(object, ...paths.specReplicas)
-      ? { replicas: valueAt(object, ...paths.specReplicas) }
-      : {},
+    spec: specReplicas ? { replicas: specReplicas } : {},
     status: {
       replicas: valueAt(object, ...paths.statusReplicas) ?? 0,
       ...(selector === undefined ? {} : { selector }),
     },
   };
+}
+
+function noReplicas({ specReplicas }: ScalePaths): ApiError {
+  const why = `the spec replicas field ".${specReplicas.join('.')}" does not exist`;
+  return new ApiError('InternalError', `Internal error occurred: ${why}`, {
+    details: { causes: [{ message: why }] },
+  });
 }
 
 /** A Scale as a client sees it, to patch. */
@@ -61,7 +69,8 @@ export function withScale(old: KubeObject, sent: unknown, paths: ScalePaths): Ca
       'BadRequest',
       'Scale in version "v1" cannot be handled as a Scale: spec.replicas must be an integer',
     );
-  if (replicas < 0 || replicas > 2 ** 31 - 1)
+  // What is wrong for a custom kind is found when its object is validated.
+  if (paths.custom !== true && (replicas < 0 || replicas > 2 ** 31 - 1))
     throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, [
       {
         reason: 'FieldValueInvalid',

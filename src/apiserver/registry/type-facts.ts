@@ -2,14 +2,10 @@
 import type { Kind } from '../../api/kind.ts';
 import type { ResourceType } from '../../kube/resource.ts';
 import type { TypeSchema } from '../../kube/schema.ts';
+import type { ScalePaths } from '../custom/custom-kind.ts';
+import type { CustomFacts } from '../custom/custom-kinds.ts';
 
-/** Where the scale subresource finds its numbers, as fields from the object's root. */
-export interface ScalePaths {
-  readonly specReplicas: readonly string[];
-  readonly statusReplicas: readonly string[];
-  /** A LabelSelector or a selector in text; undefined: the kind has none. */
-  readonly selector: readonly string[] | undefined;
-}
+export type { ScalePaths } from '../custom/custom-kind.ts';
 
 export interface TypeFacts {
   /** Of the served version. */
@@ -18,6 +14,8 @@ export interface TypeFacts {
   readonly storedAs: string;
   /** Present for a kind of our own. */
   readonly own: Kind | undefined;
+  /** Present for a kind that a definition of the federation's own describes. */
+  readonly custom?: CustomFacts | undefined;
   /** Present when the type has a scale subresource. */
   readonly scale: ScalePaths | undefined;
 }

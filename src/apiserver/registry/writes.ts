@@ -385,7 +385,8 @@ function checkPreconditions(
   }
   if (resourceVersion === '' || resourceVersion === '0') {
     if (native) return;
-    throw invalid(ref.type, ref.name, [
+    // kube-apiserver names the resource here, not the kind.
+    throw invalid({ group: ref.type.group, kind: ref.type.resource }, ref.name, [
       {
         reason: 'FieldValueInvalid',
         message: 'Invalid value: 0: must be specified for an update',
