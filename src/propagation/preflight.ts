@@ -15,6 +15,7 @@ import { nextAction } from './action.ts';
 import { decideUnit, travels } from './decide-unit.ts';
 import type { Fleet } from './fleet.ts';
 import { fieldManager } from './owned.ts';
+import { wordOf } from './preflight-word.ts';
 import { type Rendering, withoutAllocated } from './render.ts';
 import type { TemplateTypes } from './templates.ts';
 import { Unit, type Units, unitKey } from './unit.ts';
@@ -24,6 +25,8 @@ const timeoutMs = 300;
 /** Renderings whose verdict is remembered, and for how long, milliseconds. */
 const rememberedMax = 2000;
 const rememberedMs = 300_000;
+/** Questions that one member may leave open; it is slow then, and is not asked more. */
+const waitingMax = 64;
 
 export interface PreflightInput {
   readonly type: ResourceType;
@@ -42,16 +45,35 @@ export interface PreflightOptions {
   readonly clock: Clock;
 }
 
+interface Target {
+  readonly member: Member;
+  readonly rendering: Rendering;
+  readonly unit: Unit;
+}
+
+/** A verdict that counts until then (monotonic milliseconds), and what the member said with it. */
+interface Passed {
+  readonly until: number;
+  readonly warnings: readonly string[];
+}
+
+type Answered =
+  | { readonly does: 'pass'; readonly warnings: readonly string[] }
+  | { readonly does: 'warn'; readonly text: string }
+  | { readonly does: 'nothing' };
+
 export class Preflight {
   readonly #options: PreflightOptions;
-  /** Hash → until when it is known to pass. */
-  readonly #passed = new Map<string, number>();
+  /** By hash of what was asked. */
+  readonly #passed = new Map<string, Passed>();
+  /** Questions that each member has not answered yet. */
+  readonly #waiting = new Map<string, number>();
 
   constructor(options: PreflightOptions) {
     this.#options = options;
   }
 
-  /** @throws ApiError with the member's own status when it says 400 or 422 about the object. */
+  /** @throws ApiError with the member's own status when the object itself is wrong */
   async check(input: PreflightInput): Promise<void> {
     const { type, object, old } = input;
     if (!travels(type) || modeOf(type, object).mode === 'Home') return;
@@ -66,61 +88,86 @@ export class Preflight {
     }
     const target = this.#target(input);
     if (target === undefined) return;
-    const { member, rendering, unit } = target;
+    const { member, rendering } = target;
     const key = verdictKey(member.name, rendering, old !== undefined);
     const now = this.#options.clock.monotonic();
-    if ((this.#passed.get(key) ?? 0) > now) return;
+    const passed = this.#passed.get(key);
+    if (passed !== undefined && passed.until > now) {
+      for (const warning of passed.warnings) input.warn(warning);
+      return;
+    }
+    const word = await this.#ask(target, input, now);
+    if (word.does === 'warn') input.warn(word.text);
+    else if (word.does === 'pass')
+      this.#remember(key, { until: now + rememberedMs, warnings: word.warnings });
+  }
+
+  /** @throws ApiError what the member refuses the object with */
+  async #ask(target: Target, input: PreflightInput, since: number): Promise<Answered> {
+    const { member, unit } = target;
+    const cluster = member.name;
+    const waiting = this.#waiting.get(cluster) ?? 0;
+    const late = `not checked beforehand: no answer from cluster ${cluster} within ${timeoutMs} ms`;
+    if (waiting >= waitingMax) return { does: 'warn', text: late };
+    this.#waiting.set(cluster, waiting + 1);
+    const copy = unit.copies.get(cluster);
+    const taken = copy?.live !== undefined && copy.mark === undefined;
+    const dryRun = this.#dryRun(target, 'its own');
+    void Promise.allSettled([dryRun]).then(() =>
+      this.#waiting.set(cluster, (this.#waiting.get(cluster) ?? 1) - 1),
+    );
     try {
-      const answer = await this.#inTime(this.#dryRun(unit, rendering, member));
-      if (answer === 'late') {
-        const why = `no answer from cluster ${member.name} within ${timeoutMs} ms`;
-        input.warn(`not checked beforehand: ${why}`);
-        return;
-      }
-      for (const warning of answer?.warnings ?? []) input.warn(warning);
-      this.#remember(key, now);
+      const answer = await this.#inTime(dryRun, timeoutMs);
+      if (answer === 'late') return { does: 'warn', text: late };
+      const warnings = answer?.warnings ?? [];
+      for (const warning of warnings) input.warn(warning);
+      return { does: 'pass', warnings };
     } catch (error) {
-      this.#judge(error, { input, member, key, now });
+      if (!(error instanceof ApiError) && !(error instanceof TransportError)) throw error;
+      const word = wordOf(error, { cluster, taken });
+      if (word.does === 'refuse') throw error;
+      if (word.does === 'ask elsewhere') return this.#askElsewhere(target, input, since);
+      return word.does === 'pass' ? { does: 'pass', warnings: [] } : word;
     }
   }
 
-  #judge(
-    error: unknown,
-    at: { input: PreflightInput; member: Member; key: string; now: number },
-  ): void {
-    const { input, member } = at;
-    if (error instanceof TransportError) {
-      input.warn(`not checked beforehand in cluster ${member.name}: ${error.message}`);
-      return;
+  /** In a namespace that every cluster has; what that namespace itself forbids says nothing. */
+  async #askElsewhere(target: Target, input: PreflightInput, since: number): Promise<Answered> {
+    const left = timeoutMs - (this.#options.clock.monotonic() - since);
+    try {
+      const answer = await this.#inTime(this.#dryRun(target, 'default'), left);
+      for (const warning of (answer !== 'late' && answer?.warnings) || []) input.warn(warning);
+    } catch (error) {
+      if (!(error instanceof ApiError) && !(error instanceof TransportError)) throw error;
+      const asked = { cluster: target.member.name, taken: false };
+      if (wordOf(error, asked).does === 'refuse') throw error;
     }
-    if (!(error instanceof ApiError)) throw error;
-    if (error.code === 400 || error.code === 422) throw error;
-    // An object that is there already has passed validation; a missing namespace is on its way.
-    if (error.reason === 'AlreadyExists' || error.status.details?.kind === 'namespaces') {
-      this.#remember(at.key, at.now);
-      return;
-    }
-    if (error.code === 409) return;
-    input.warn(`not checked beforehand in cluster ${member.name}: ${error.message}`);
+    return { does: 'nothing' };
   }
 
   /**
    * Waits no longer than the user should; a late answer is let arrive, since to break off costs its
    * connection.
    */
-  #inTime<T>(answer: Promise<T> | undefined): Promise<T | 'late' | undefined> {
+  #inTime<T>(answer: Promise<T> | undefined, ms: number): Promise<T | 'late' | undefined> {
     if (answer === undefined) return Promise.resolve(undefined);
+    if (ms <= 0) return Promise.resolve('late');
     return new Promise((resolve, reject) => {
-      const timer = this.#options.clock.after(timeoutMs, () => resolve('late'));
+      const timer = this.#options.clock.after(ms, () => resolve('late'));
       answer.then(resolve, reject).finally(() => timer.cancel());
     });
   }
 
-  #dryRun(unit: Unit, rendering: Rendering, member: Member) {
+  #dryRun({ unit, rendering, member }: Target, where: 'its own' | 'default') {
     const { type, namespace, name } = unit;
     const place = { ...type, ...(namespace === '' ? {} : { namespace }) };
     const copy = unit.copies.get(member.name);
     const options = { fieldManager, dryRun: true };
+    if (where === 'default') {
+      const { object } = rendering;
+      const body = { ...object, metadata: { ...object.metadata, namespace: where } };
+      return member.client.create(pathOf({ ...place, namespace: where }), body, options);
+    }
     const templateUid = unit.template!.metadata.uid ?? '';
     if (copy?.live !== undefined && copy.mark?.uid === templateUid) {
       const action = nextAction(
@@ -146,10 +193,7 @@ export class Preflight {
    * Where the object would go, with its share, as the planner says now; one of the healthy ones, by
    * name.
    */
-  #target({
-    type,
-    object,
-  }: PreflightInput): { member: Member; rendering: Rendering; unit: Unit } | undefined {
+  #target({ type, object }: PreflightInput): Target | undefined {
     const { units, members, fleet, federation, clock } = this.#options;
     const { namespace = '', name = '', uid = '' } = object.metadata;
     const objectKey = namespace === '' ? name : `${namespace}/${name}`;
@@ -184,9 +228,9 @@ export class Preflight {
       : undefined;
   }
 
-  #remember(key: string, now: number): void {
+  #remember(key: string, passed: Passed): void {
     this.#passed.delete(key);
-    this.#passed.set(key, now + rememberedMs);
+    this.#passed.set(key, passed);
     for (const oldest of this.#passed.keys()) {
       if (this.#passed.size <= rememberedMax) break;
       this.#passed.delete(oldest);
