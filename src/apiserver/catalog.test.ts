@@ -109,7 +109,9 @@ test("a custom kind of a member is served as soon as it is known, and validated 
   assert.equal((await refusal(world.create('example.test/v1/widgets', wrong))).code, 422);
   await catalog.setMember('eu', member('v1.37.0', [{ kind: 'Widget' }]));
   assert.equal(changes, 1);
-  assert.deepEqual(catalog.membersServing(world.type('example.test/v1/widgets')), ['eu']);
+  const widgets = world.type('example.test/v1/widgets');
+  assert.deepEqual(catalog.versionsIn('eu', widgets), ['v1']);
+  assert.equal(catalog.versionsIn('nobody', widgets), undefined);
 });
 
 test('a type goes with its last member unless objects of it are stored, and survives a restart', async () => {

@@ -175,13 +175,19 @@ export class Catalog implements TypeBook {
     return this.#kinds.get(keyOf(type))?.columns ?? this.#customs.versionOf(type)?.columns;
   }
 
-  /** Names of the members that serve this version of the type. */
-  membersServing({ group, version, resource }: ResourceType): string[] {
-    return [...this.#sets.values()]
-      .filter(
-        ({ name, groups }) => name !== keptName && serves(groups, { group, version, resource }),
-      )
-      .map(({ name }) => name);
+  /** Versions of a resource that one member serves; undefined: nothing is known of the member. */
+  versionsIn(
+    member: string,
+    { group, resource }: Pick<ResourceType, 'group' | 'resource'>,
+  ): readonly string[] | undefined {
+    const found = this.#sets
+      .get(member)
+      ?.groups.find(({ metadata }) => (metadata.name ?? '') === group);
+    if (!this.#sets.has(member)) return undefined;
+    const versions = found?.versions ?? [];
+    return versions
+      .filter(({ resources = [] }) => resources.some((each) => each.resource === resource))
+      .map(({ version }) => version);
   }
 
   /** What discovery shows: groups in order, versions by preference, without hidden kinds. */

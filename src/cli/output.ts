@@ -7,6 +7,19 @@ import { ApiError } from '../kube/status.ts';
 /** Stable exit codes: documented in docs/reference/cli.md. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
+/** Options that make no sense: a failure of the second kind. */
+export class UsageError extends UserError {}
+
+/** What `read` makes of options; what it refuses is wrong usage. @throws UsageError */
+export function fromOptions<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UsageError(error.message, error.hint, { cause: error });
+  }
+}
+
 export interface Terminal {
   readonly out: Writable & { readonly isTTY?: boolean };
   readonly err: Writable & { readonly isTTY?: boolean };

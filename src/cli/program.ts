@@ -5,7 +5,7 @@ import { addCompletion } from './commands/completion.ts';
 import { addJoin, addUnjoin, type CommandContext } from './commands/join.ts';
 import { addKubeconfig } from './commands/kubeconfig.ts';
 import { addRecover } from './commands/recover.ts';
-import { exitCodes, Output, type Terminal } from './output.ts';
+import { exitCodes, Output, type Terminal, UsageError } from './output.ts';
 
 export interface ProgramOptions {
   readonly clock: Clock;
@@ -53,6 +53,6 @@ Examples:
     if (error instanceof CommanderError)
       return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     output.error(error);
-    return exitCodes.failed;
+    return error instanceof UsageError ? exitCodes.usage : exitCodes.failed;
   }
 }

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { holdProcess, WallClock } from '../base/clock.ts';
 import { SystemRandom } from '../base/random.ts';
 import type { CommandContext } from '../cli/commands/join.ts';
+import { fromOptions } from '../cli/output.ts';
 import { runProgram } from '../cli/program.ts';
 import { addAuditOptions } from './audit-options.ts';
 import { sandboxCast } from './demo.ts';
@@ -48,7 +49,7 @@ Examples:
   ubernetes serve --data /var/lib/ubernetes --listen 0.0.0.0:8443 --advertise fed.example.com`,
     )
     .action(async (flags: ServeFlags) => {
-      const options = serveOptions(flags);
+      const options = fromOptions(() => serveOptions(flags));
       const log = createLogger(options.logLevel, options.logFormat);
       const stop = stopSignal();
       const serving = await serve(options, { clock, random, log, version });

@@ -60,7 +60,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
         output.line('Ctrl-C ends the demo and removes everything.');
         await until;
       } else {
-        output.line('\nThe demo ends here and removes everything. To keep it running, add --stay:');
+        output.line('\nThe demo ends here and removes everything. To go on with your own kubectl:');
         output.line('   npm run demo -- --stay');
       }
     } finally {

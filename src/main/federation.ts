@@ -243,7 +243,8 @@ function membersOf(
     onTypes: (name, found) => catalog.setMember(name, found),
     onGone: (name) => catalog.removeMember(name),
     releaseCopies: async (member, { deleteCopies }) => {
-      const release = { client: member.client, cluster: member.name, types: types.list() };
+      const listed = types.someVersions(member.name, types.list());
+      const release = { client: member.client, cluster: member.name, types: listed };
       await releaseCopies({ ...release, federation, deleteCopies });
     },
   });

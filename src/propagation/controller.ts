@@ -7,7 +7,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { RestClient } from '../client/rest.ts';
-import type { ResourceType } from '../kube/resource.ts';
+import { groupResource, type ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import type { Member, MemberSet } from '../members/member-set.ts';
 import { modeOf } from '../placement/modes.ts';
@@ -42,6 +42,7 @@ export interface PropagationOptions {
   readonly queues?: QueueMetrics | undefined;
 }
 
+const none: ReadonlySet<string> = new Set();
 /** Deciders at work at one time: each waits for the store, so many share one commit. */
 const decidersAtWork = 64;
 /**
@@ -98,6 +99,7 @@ export class Propagation {
     this.#statuses = new StatusWriter({
       ...shared,
       knows: (unit, cluster) => this.#reaches(unit, cluster),
+      lacks: (unit, cluster) => this.#executors.get(cluster)?.lacks(unit.type) === true,
     });
     this.#ledger = new Ledger(clock);
     this.#fleet = new Fleet({
@@ -117,7 +119,12 @@ export class Propagation {
     const { members } = this.#options;
     await this.#records.start(signal);
     await this.#templates.start(signal);
-    this.#unsubscribe = members.onChange((name, old, now) => this.#memberChanged(name, old, now));
+    const untypes = this.#options.types.onChange(() => this.#typesChanged());
+    const unmembers = members.onChange((name, old, now) => this.#memberChanged(name, old, now));
+    this.#unsubscribe = () => {
+      untypes();
+      unmembers();
+    };
     for (const member of members.list()) this.#memberChanged(member.name, undefined, member);
     await this.#firstLook();
     this.#fleet.refresh();
@@ -200,7 +207,8 @@ export class Propagation {
       queues,
       units: this.units,
       listKeys: (type: ResourceType) => types.listKeys(type),
-      namespacedTypes: () => this.#templates.namespaced(),
+      typeHere: (type: ResourceType) => types.inMember(member.name, type),
+      namespacedTypes: () => types.someVersions(member.name, this.#templates.namespaced()),
       onCopyChange: (unit, what) => {
         this.#statuses.add(unit);
         if (what === 'copy' || unit.result?.decision.mode === 'Divide')
@@ -264,6 +272,7 @@ export class Propagation {
         template,
         clusters: this.#fleet.facts(),
         unlisted,
+        lacking: this.#lacking(unit),
         guard: this.#ledger.facts(this.units, unit),
         frozen: this.#fleet.frozen,
         now,
@@ -297,11 +306,36 @@ export class Propagation {
   #unlisted(unit: Unit): ReadonlySet<string> {
     const names = new Set<string>();
     for (const [name, executor] of this.#executors) {
-      if (executor.knows(unit.type) || !this.#options.members.get(name)?.health.writable) continue;
+      if (executor.knows(unit.type) || executor.lacks(unit.type)) continue;
+      if (!this.#options.members.get(name)?.health.writable) continue;
       names.add(name);
       executor.watch(unit.type, () => this.#deciders.add(unit.key));
     }
     return names;
+  }
+
+  #lacking(unit: Unit): ReadonlySet<string> {
+    let names: Set<string> | undefined;
+    for (const [name, executor] of this.#executors) {
+      if (!executor.lacks(unit.type)) continue;
+      names = (names ?? new Set()).add(name);
+      executor.watch(unit.type);
+    }
+    return names ?? none;
+  }
+
+  /** Members that did not serve a type, and do now, get what was meant for them. */
+  #typesChanged(): void {
+    const appeared = new Set<string>();
+    for (const executor of this.#executors.values()) {
+      for (const type of executor.typesChanged()) appeared.add(groupResource(type));
+    }
+    if (appeared.size === 0) return;
+    for (const unit of this.units.all()) {
+      if (!appeared.has(groupResource(unit.type))) continue;
+      this.#deciders.add(unit.key);
+      for (const name of unit.clusters()) this.#executors.get(name)?.add(unit);
+    }
   }
 
   /** What may run only once is not placed while a copy may stand where nobody has looked. */

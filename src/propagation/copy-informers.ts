@@ -16,58 +16,79 @@ export interface CopyInformersOptions {
   readonly clock: Clock;
   readonly random: Random;
   client(): RestClient;
+  /** The type as this member serves it; undefined: it does not. */
+  typeHere(type: ResourceType): ResourceType | undefined;
   /** 'status': nothing changed that we write. */
   onEvent(unit: Unit, what: 'status' | 'copy' | 'gone'): void;
 }
 
+interface Watching {
+  readonly type: ResourceType;
+  readonly target: string;
+  readonly informer: Informer;
+}
+
 export class CopyInformers {
   readonly #options: CopyInformersOptions;
-  readonly #informers = new Map<string, Informer>();
+  readonly #informers = new Map<string, Watching>();
 
   constructor(options: CopyInformersOptions) {
     this.#options = options;
   }
 
-  /** Starts watching a type; `then` runs when its copies are known. */
+  /**
+   * Starts watching a type, if it is served here; `then` runs when its copies are known.
+   */
   ensure(type: ResourceType, then?: () => void): void {
     const key = groupResource(type);
-    let informer = this.#informers.get(key);
-    if (informer === undefined) {
-      informer = this.#inform(type);
-      this.#informers.set(key, informer);
-      informer.start();
-    }
-    if (then !== undefined) void informer.whenSynced().then(then);
+    const informer = this.#informers.get(key)?.informer ?? this.#start(key, type);
+    if (then !== undefined) void informer?.whenSynced().then(then);
   }
 
   synced(type: ResourceType): boolean {
-    return this.#informers.get(groupResource(type))?.synced ?? false;
+    return this.#informers.get(groupResource(type))?.informer.synced ?? false;
   }
 
   /** The object in the answer to a write of ours, parsed once for the answer and its event. */
   learn(type: ResourceType, answer: Answer): KubeObject {
-    return this.#informers.get(groupResource(type))?.learn(answer) ?? answer.object();
+    return this.#informers.get(groupResource(type))?.informer.learn(answer) ?? answer.object();
   }
 
   /** Connects anew at once, for a member that has come back. */
   restart(): void {
-    for (const informer of this.#informers.values()) informer.restart();
+    for (const { informer } of this.#informers.values()) informer.restart();
+  }
+
+  /** The member serves other types than before: what it serves otherwise is watched anew. */
+  typesChanged(): void {
+    for (const [key, { type, target, informer }] of [...this.#informers]) {
+      const here = this.#options.typeHere(type);
+      if (here !== undefined && pathOf(here) === target) continue;
+      this.#informers.delete(key);
+      void informer.stop();
+      this.#start(key, type);
+    }
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#informers.values()].map((informer) => informer.stop()));
+    await Promise.all([...this.#informers.values()].map(({ informer }) => informer.stop()));
   }
 
-  #inform(type: ResourceType): Informer {
+  #start(key: string, type: ResourceType): Informer | undefined {
+    const here = this.#options.typeHere(type);
+    if (here === undefined) return undefined;
     const { clock, random, federation } = this.#options;
+    const target = pathOf(here);
     const informer = new Informer({
       client: this.#options.client(),
-      target: pathOf(type),
+      target,
       clock,
       random,
       labelSelector: `${federationLabel}=${federation}`,
     });
-    informer.onChange((key, old, now) => this.#take(type, key, { old, now }));
+    informer.onChange((name, old, now) => this.#take(type, name, { old, now }));
+    this.#informers.set(key, { type, target, informer });
+    informer.start();
     return informer;
   }
 

@@ -49,6 +49,7 @@ function deciding(unit: Unit, clusters: readonly string[], unlisted: readonly st
     template: unit.template!,
     clusters: clusters.map(cluster),
     unlisted: new Set(unlisted),
+    lacking: new Set<string>(),
     guard: noGuard,
     frozen: false,
     now: 0,

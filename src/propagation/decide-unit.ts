@@ -22,6 +22,8 @@ export interface DecideUnitInput {
   readonly clusters: readonly ClusterFacts[];
   /** Clusters whose copies of this type are not known yet. */
   readonly unlisted: ReadonlySet<string>;
+  /** Clusters that do not serve this type: a whole copy is meant for them, but no share. */
+  readonly lacking: ReadonlySet<string>;
   readonly guard: GuardFacts;
   readonly frozen: boolean;
   /** Milliseconds since the epoch. */
@@ -62,7 +64,9 @@ export function decideUnit(input: DecideUnitInput): DecideResult {
  * was meant for it goes elsewhere.
  */
 function asSeen(input: DecideUnitInput, mode: Mode): readonly ClusterFacts[] {
-  const { clusters, unlisted, unit } = input;
+  const { clusters, unit } = input;
+  const shares = mode !== 'Copy' && input.lacking.size > 0;
+  const unlisted = shares ? new Set([...input.unlisted, ...input.lacking]) : input.unlisted;
   const hides = unlisted.size > 0 && (mode === 'One' || unit.decision !== undefined);
   const taken = mode === 'Divide' ? namesTaken(unit) : undefined;
   if (!hides && taken === undefined) return clusters;

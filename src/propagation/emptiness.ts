@@ -47,7 +47,11 @@ export async function clusterHoldsStrangers(input: EmptinessInput): Promise<stri
     const plural = valueAt(live, 'spec', 'names', 'plural');
     const group = valueAt(live, 'spec', 'group');
     const versions = valueAt(live, 'spec', 'versions');
-    const version = Array.isArray(versions) ? valueAt(versions[0], 'name') : undefined;
+    const served = Array.isArray(versions) ? versions : [];
+    const version = valueAt(
+      served.find((each) => valueAt(each, 'served') === true),
+      'name',
+    );
     return strangerIn(input, {
       resource: String(plural),
       group: String(group),

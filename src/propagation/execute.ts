@@ -7,7 +7,7 @@ import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { splitKey } from '../client/cache.ts';
 import type { KubeObject } from '../kube/object.ts';
-import { pathOf, type ResourceType } from '../kube/resource.ts';
+import { apiVersionOf, groupResource, pathOf, type ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import type { Member } from '../members/member-set.ts';
 import { Controller, type ReconcileResult } from '../reconcile/controller.ts';
@@ -40,6 +40,8 @@ export interface ExecutorOptions {
   readonly log: Logger;
   readonly queues?: QueueMetrics | undefined;
   listKeys(type: ResourceType): ListKeys;
+  /** The type as this member serves it; undefined: it does not. */
+  typeHere(type: ResourceType): ResourceType | undefined;
   namespacedTypes(): readonly ResourceType[];
   /** A copy's status changed, or what is known of it did. */
   onCopyChange(unit: Unit, what: 'status' | 'copy'): void;
@@ -53,6 +55,8 @@ export class Executor {
   readonly #informers: CopyInformers;
   /** Namespace → units that wait for its copy. */
   readonly #waiting = new Map<string, Set<string>>();
+  /** Types that were asked for and are not served here. */
+  readonly #lacking = new Map<string, ResourceType>();
   #member: Member;
 
   constructor(options: ExecutorOptions) {
@@ -112,13 +116,30 @@ export class Executor {
   }
 
   add(unit: Unit): void {
-    this.#informers.ensure(unit.type);
+    this.watch(unit.type);
     this.#controller.add(unit.key);
   }
 
   /** Learns what copies of a type stand here, also when nothing is to be written. */
   watch(type: ResourceType, then?: () => void): void {
-    this.#informers.ensure(type, then);
+    if (this.lacks(type)) this.#lacking.set(groupResource(type), type);
+    else this.#informers.ensure(type, then);
+  }
+
+  /** Whether the member is known not to serve the type. */
+  lacks(type: ResourceType): boolean {
+    return this.#options.typeHere(type) === undefined;
+  }
+
+  /** The member may serve other types than before; the asked-for ones that it has now. */
+  typesChanged(): readonly ResourceType[] {
+    this.#informers.typesChanged();
+    const appeared = [...this.#lacking.values()].filter((type) => !this.lacks(type));
+    for (const type of appeared) {
+      this.#lacking.delete(groupResource(type));
+      this.#informers.ensure(type);
+    }
+    return appeared;
   }
 
   /** Whether the copies of a type are known here. */
@@ -130,7 +151,9 @@ export class Executor {
     const live = unit.copies.get(this.cluster)?.live;
     const scaledBy = live === undefined ? undefined : replicasScaledBy(live);
     const replicasOwned = scaledBy === 'kube-controller-manager';
-    return unit.wanted(this.cluster, { federation: this.#options.federation, replicasOwned });
+    const { federation } = this.#options;
+    const apiVersion = apiVersionOf(this.#typeOf(unit));
+    return unit.wanted(this.cluster, { federation, replicasOwned, apiVersion });
   }
 
   async #reconcile(key: string, signal: AbortSignal): Promise<ReconcileResult | undefined> {
@@ -138,13 +161,15 @@ export class Executor {
     if (unit === undefined || !this.#member.health.writable) return undefined;
     // A member that leaves keeps what it has: releasing it is not drift.
     if (this.#member.leaving) return undefined;
-    if (!this.#informers.synced(unit.type)) {
+    const lacks = this.lacks(unit.type);
+    if (!lacks && !this.#informers.synced(unit.type)) {
       this.#informers.ensure(unit.type, () => this.#controller.add(key));
       return undefined;
     }
     const copy = unit.copy(this.cluster);
     const before = copy.problem;
     try {
+      if (lacks) return await this.#notServed(unit, copy);
       for (let round = 0; round < roundsMax && !signal.aborted; round++) {
         const action = nextAction(this.#wanted(unit), copy, this.#options.listKeys(unit.type));
         const result = await this.#perform(action, unit, copy);
@@ -158,6 +183,18 @@ export class Executor {
       if (!sameProblem(before, copy.problem)) this.#options.onCopyChange(unit, 'copy');
       this.#answer(unit, copy);
     }
+  }
+
+  /** Nothing can be written here, and nothing of ours can stand here. */
+  async #notServed(unit: Unit, copy: Copy): Promise<undefined> {
+    copy.forget();
+    this.watch(unit.type);
+    const what = `${groupResource(unit.type)} in version ${unit.type.version}`;
+    const message = `cluster ${this.cluster} does not serve ${what}, nor in another that is equal`;
+    if (this.#wanted(unit).kind === 'copy') this.#setProblem(copy, 'NotServed', message);
+    else copy.problem = undefined;
+    await this.#lookAgain(unit, copy);
+    return undefined;
   }
 
   async #perform(
@@ -194,7 +231,7 @@ export class Executor {
     copy.keptFor = undefined;
     copy.unsure = true;
     try {
-      const target = pathOf({ ...unit.type, ...namespaceOf(unit) });
+      const target = pathOf({ ...this.#typeOf(unit), ...namespaceOf(unit) });
       const answer = await this.#member.client.create(target, rendering.object, {
         fieldManager,
       });
@@ -418,7 +455,11 @@ export class Executor {
   }
 
   #path(unit: Unit): string {
-    return pathOf({ ...unit.type, ...namespaceOf(unit), name: unit.name });
+    return pathOf({ ...this.#typeOf(unit), ...namespaceOf(unit), name: unit.name });
+  }
+
+  #typeOf(unit: Unit): ResourceType {
+    return this.#options.typeHere(unit.type) ?? unit.type;
   }
 }
 

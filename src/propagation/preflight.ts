@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { TransportError } from '../client/transport.ts';
 import { stringifyJson } from '../kube/json.ts';
 import type { KubeObject } from '../kube/object.ts';
-import { pathOf, type ResourceType } from '../kube/resource.ts';
+import { apiVersionOf, pathOf, type ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import type { Member, MemberSet } from '../members/member-set.ts';
 import { modeOf } from '../placement/modes.ts';
@@ -159,7 +159,8 @@ export class Preflight {
   }
 
   #dryRun({ unit, rendering, member }: Target, where: 'its own' | 'default') {
-    const { type, namespace, name } = unit;
+    const { namespace, name } = unit;
+    const type = this.#options.types.inMember(member.name, unit.type) ?? unit.type;
     const place = { ...type, ...(namespace === '' ? {} : { namespace }) };
     const copy = unit.copies.get(member.name);
     const options = { fieldManager, dryRun: true };
@@ -194,7 +195,7 @@ export class Preflight {
    * name.
    */
   #target({ type, object }: PreflightInput): Target | undefined {
-    const { units, members, fleet, federation, clock } = this.#options;
+    const { units, members, fleet, federation, clock, types } = this.#options;
     const { namespace = '', name = '', uid = '' } = object.metadata;
     const objectKey = namespace === '' ? name : `${namespace}/${name}`;
     const known = units.get(unitKey(type, objectKey));
@@ -208,6 +209,7 @@ export class Preflight {
       template: object,
       clusters: fleet().facts(),
       unlisted: new Set(),
+      lacking: new Set(),
       guard: { recentRemovals: 0, governedCopies: 0, tripped: false, confirmed: false },
       frozen: false,
       now: clock.now(),
@@ -218,11 +220,13 @@ export class Preflight {
       resourceVersion: '',
     });
     const targets = Object.keys(decision.clusters).filter(
-      (cluster) => members.get(cluster)?.health.writable,
+      (cluster) =>
+        members.get(cluster)?.health.writable && types.inMember(cluster, type) !== undefined,
     );
     const cluster = targets[spread(name) % targets.length];
     if (cluster === undefined) return undefined;
-    const wanted = unit.wanted(cluster, { federation, replicasOwned: false });
+    const apiVersion = apiVersionOf(types.inMember(cluster, type) ?? type);
+    const wanted = unit.wanted(cluster, { federation, replicasOwned: false, apiVersion });
     return wanted.kind === 'copy'
       ? { member: members.get(cluster)!, rendering: wanted.rendering, unit }
       : undefined;

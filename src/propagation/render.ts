@@ -18,6 +18,8 @@ export interface RenderInput {
   readonly share: { readonly share?: number; readonly completions?: number };
   /** Something else (an HPA) owns the number of replicas: leave the field out. */
   readonly replicasOwned?: boolean;
+  /** The version in which the member serves the type; absent: the template's. */
+  readonly apiVersion?: string | undefined;
 }
 
 export interface Rendering {
@@ -86,7 +88,7 @@ export function render(input: RenderInput): Rendering {
     } as Record<string, string>,
   };
   const object: KubeObject = {
-    apiVersion: template.apiVersion,
+    apiVersion: input.apiVersion ?? template.apiVersion,
     kind: template.kind,
     metadata,
     ...shared,

@@ -28,6 +28,8 @@ export interface StatusWriterOptions {
   readonly log: Logger;
   /** Whether what is known of this unit's copy in the cluster is fresh. */
   knows(unit: Unit, cluster: string): boolean;
+  /** Whether the cluster does not even serve the type: its silence says nothing. */
+  lacks(unit: Unit, cluster: string): boolean;
 }
 
 export class StatusWriter {
@@ -74,6 +76,7 @@ export class StatusWriter {
       previous,
       copies: Object.keys(decision.decision.clusters)
         .filter((cluster) => wantedIn(decision.decision, cluster) !== undefined)
+        .filter((cluster) => !this.#options.lacks(unit, cluster))
         .sort()
         .map((cluster) => this.#statusOf(unit, cluster)),
       replicas: typeof replicas === 'number' ? replicas : undefined,

@@ -17,6 +17,13 @@ export interface TemplateTypes {
   onChange(listener: () => void): () => void;
   /** How the lists in a type's objects are told apart: from its schema. */
   listKeys(type: ResourceType): ListKeys;
+  /**
+   * The type as a member serves it, if need be under another version of the same structure;
+   * undefined: it does not. The type itself as long as nothing is known of the member.
+   */
+  inMember(cluster: string, type: ResourceType): ResourceType | undefined;
+  /** The types of the list that the member serves at all, each in some version. */
+  someVersions(cluster: string, types: readonly ResourceType[]): readonly ResourceType[];
 }
 
 export interface TemplatesOptions {

@@ -28,10 +28,20 @@ export function unitKey(type: { group: string; resource: string }, objectKey: st
   return `${groupResource(type)}|${objectKey}`;
 }
 
+/** What a rendering hangs on besides the template and the share. */
+export interface RenderedFor {
+  readonly federation: string;
+  /** Something else (an HPA) owns the number of replicas. */
+  readonly replicasOwned: boolean;
+  /** The version in which the member serves the type; absent: the template's. */
+  readonly apiVersion?: string | undefined;
+}
+
 interface Rendered {
   readonly template: KubeObject;
   readonly share: ClusterShare;
   readonly replicasOwned: boolean;
+  readonly apiVersion: string | undefined;
   readonly rendering: Rendering;
 }
 
@@ -152,7 +162,7 @@ export class Unit {
    * What should stand in a cluster, by record: the tombstone of the copy's own template first, then
    * the decision.
    */
-  wanted(cluster: string, about: { federation: string; replicasOwned: boolean }): Wanted {
+  wanted(cluster: string, about: RenderedFor): Wanted {
     const uid = this.copies.get(cluster)?.mark?.uid;
     const buried = uid === undefined ? undefined : this.tombstones.get(uid);
     if (buried !== undefined) {
@@ -189,7 +199,7 @@ export class Unit {
   #render(
     cluster: string,
     share: ClusterShare,
-    { federation, replicasOwned }: { federation: string; replicasOwned: boolean },
+    { federation, replicasOwned, apiVersion }: RenderedFor,
   ): Rendering {
     const template = this.template!;
     const known = this.#renderings.get(cluster);
@@ -198,13 +208,15 @@ export class Unit {
       known.template === template &&
       known.share.share === share.share &&
       known.share.completions === share.completions &&
-      known.replicasOwned === replicasOwned
+      known.replicasOwned === replicasOwned &&
+      known.apiVersion === apiVersion
     ) {
       return known.rendering;
     }
     const identity = this.identity;
-    const rendering = render({ template, identity, federation, cluster, share, replicasOwned });
-    this.#renderings.set(cluster, { template, share, replicasOwned, rendering });
+    const about = { federation, replicasOwned, apiVersion };
+    const rendering = render({ template, identity, cluster, share, ...about });
+    this.#renderings.set(cluster, { template, share, replicasOwned, apiVersion, rendering });
     return rendering;
   }
 }

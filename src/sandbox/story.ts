@@ -61,7 +61,7 @@ export async function runStory(options: StoryOptions): Promise<void> {
     options.print(`\n${at + 1}. ${title}`);
     await run(stage);
   }
-  goOn(stage);
+  if (options.keep) goOn(stage);
 }
 
 function show({ print, kubectl = 'kubectl' }: Stage, command: string, answer: string): void {
@@ -191,13 +191,12 @@ async function cleanUp(stage: Stage): Promise<void> {
   stage.print('   deployment, secret and namespace are gone from every cluster');
 }
 
-function goOn({ print, kubectl = 'kubectl', keep }: Stage): void {
+function goOn({ print, kubectl = 'kubectl' }: Stage): void {
   print('\nGo on with:');
   for (const line of [
     'get clusters -o wide',
-    ...(keep
-      ? [`get distributions -n ${namespace}`, `describe deployment ${app} -n ${namespace}`]
-      : []),
+    `get distributions -n ${namespace}`,
+    `describe deployment ${app} -n ${namespace}`,
     'create deployment hello --image nginx --replicas 9',
     'get distributions',
   ]) {

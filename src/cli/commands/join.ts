@@ -22,7 +22,6 @@ interface JoinFlags {
   readonly zone?: string;
   readonly label?: readonly string[];
   readonly takeOver?: boolean;
-  readonly output?: string;
 }
 
 interface UnjoinFlags {
