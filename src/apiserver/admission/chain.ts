@@ -120,9 +120,10 @@ export class AdmissionChain implements Admission {
       const matching = policies.known.matching(attributes);
       if (matching.length > 0)
         await validateByPolicies(attributes, matching, this.#policyParts(policies));
-      await validateByWebhooks(attributes, { ...this.#base, hooks, calls: this.#calls });
+      if (hooks.matching(attributes).length > 0)
+        await validateByWebhooks(attributes, { ...this.#base, hooks, calls: this.#calls });
     }
-    await this.quotas.check(request);
+    if (this.quotas.has(request.ref.namespace)) await this.quotas.check(request);
     return request.object;
   }
 

@@ -7,9 +7,6 @@ import type { Collections, LiveCollection, Resource } from '../registry/collecti
 import type { StoredItem } from '../registry/item.ts';
 import type { Attributes } from './attributes.ts';
 
-/** Remembered answers of `matching`; more types, operations and subresources than exist. */
-const matchingMax = 20_000;
-
 export interface ConfiguredOptions<T> {
   readonly collections: Collections;
   readonly resource: Resource;
@@ -24,7 +21,8 @@ export class Configured<T> {
   #readAt = -1;
   #entries: readonly T[] = [];
   #ofItem = new Map<string, { readonly revision: number; readonly entries: readonly T[] }>();
-  readonly #matching = new Map<string, readonly T[]>();
+  /** By type, then by operation and subresource. */
+  #matching = new WeakMap<ResourceType, Map<string, readonly T[]>>();
 
   constructor(options: ConfiguredOptions<T>) {
     this.#options = options;
@@ -51,19 +49,23 @@ export class Configured<T> {
     const { entries } = this;
     if (entries.length === 0) return entries;
     const { type, subresource, operation } = attributes;
-    const key = `${operation} ${keyOf(type)} ${subresource}`;
-    let found = this.#matching.get(key);
+    let ofType = this.#matching.get(type);
+    if (ofType === undefined) {
+      ofType = new Map();
+      this.#matching.set(type, ofType);
+    }
+    const key = subresource === '' ? operation : `${operation} ${subresource}`;
+    let found = ofType.get(key);
     if (found === undefined) {
       found = entries.filter((entry) => this.#options.concerns(entry, attributes));
-      if (this.#matching.size >= matchingMax) this.#matching.clear();
-      this.#matching.set(key, found);
+      ofType.set(key, found);
     }
     return found;
   }
 
   /** Other types are served now. */
   forget(): void {
-    this.#matching.clear();
+    this.#matching = new WeakMap();
   }
 
   #read(live: LiveCollection): void {
@@ -77,11 +79,7 @@ export class Configured<T> {
       all.push(...entries);
     });
     this.#entries = all;
-    this.#matching.clear();
+    this.forget();
     this.#readAt = live.items.changedAt;
   }
-}
-
-function keyOf({ group, version, resource }: ResourceType): string {
-  return `${group}/${version}/${resource}`;
 }

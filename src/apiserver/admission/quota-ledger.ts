@@ -100,6 +100,11 @@ export class QuotaLedger {
     return { hard: plainResourceList(quota.hard), used: plainResourceList(quota.used) };
   }
 
+  /** Whether the namespace has quotas. */
+  has(namespace: string): boolean {
+    return this.#spaces.has(namespace);
+  }
+
   /** @throws ApiError 403 when a quota does not allow the write */
   async check(request: AdmissionRequest): Promise<void> {
     const { operation, type, ref } = request;
