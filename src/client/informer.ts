@@ -178,6 +178,7 @@ export class Informer<T = KubeObject> {
   /** Drops the connection and tries again at once: for a member that has just come back. */
   restart(): void {
     this.#restarted = true;
+    this.#backoff.reset();
     this.#round.abort();
   }
 

@@ -196,6 +196,11 @@ export function compileRoot(schema: JsonObject): SchemaNode {
   };
 }
 
+/** A part of a custom kind's schema, seen by itself. */
+export function compileStandalone(schema: JsonObject): SchemaNode {
+  return new SchemaCompiler({}, false).node(schema);
+}
+
 const metaNode = new SchemaCompiler(
   { components: { schemas: { [objectMeta]: objectMetaSchema } } },
   true,

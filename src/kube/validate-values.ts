@@ -227,6 +227,11 @@ class ValueCheck {
   }
 }
 
+/** What one value is refused for by its own schema. */
+export function valueCauses(node: SchemaNode, value: Json, path: string): StatusCause[] {
+  return problems(node, value, path);
+}
+
 function problems(node: SchemaNode, value: Json, path: string): StatusCause[] {
   const check = new ValueCheck();
   check.value(node, value, path);

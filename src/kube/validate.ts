@@ -48,6 +48,11 @@ export function decodeObject(options: DecodeOptions): KubeObject {
   return decoded;
 }
 
+/** One value of a custom kind without fields that its schema does not know. */
+export function pruned(node: SchemaNode, value: Json): Json {
+  return new Pruner(undefined).value(node, value, '');
+}
+
 /** Only the nulls and unknown fields that a merge may have brought in; no problem is reported. */
 export function settle(schema: TypeSchema, object: KubeObject): KubeObject {
   return decodeObject({ schema, object, fieldValidation: 'Ignore', warn: () => {} });
@@ -81,7 +86,7 @@ class Pruner {
     return this.#fields(node, object, '', true);
   }
 
-  #value(node: SchemaNode, value: Json, path: string): Json {
+  value(node: SchemaNode, value: Json, path: string): Json {
     if (Array.isArray(value)) return this.#items(node, value, path);
     return isObject(value) ? this.#fields(node, value, path, node.shape.embedded) : value;
   }
@@ -130,7 +135,7 @@ class Pruner {
       return decoder.metadata(type, value, at);
     }
     if (value === null && declared && !type.nullable) return undefined;
-    return this.#value(type, value, at);
+    return this.value(type, value, at);
   }
 
   #items(node: SchemaNode, items: readonly Json[], path: string): Json {
@@ -138,7 +143,7 @@ class Pruner {
     if (list === undefined) return items as Json;
     let out: Json[] | undefined;
     for (let i = 0; i < items.length; i++) {
-      const after = this.#value(list.element, items[i]!, `${path}[${i}]`);
+      const after = this.value(list.element, items[i]!, `${path}[${i}]`);
       if (after === items[i]) continue;
       out ??= [...items];
       out[i] = after;

@@ -45,6 +45,9 @@ export const allocatedFields: Readonly<Record<string, readonly AllocatedField[]>
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': webhookBundle,
   'validatingwebhookconfigurations.admissionregistration.k8s.io': webhookBundle,
   'apiservices.apiregistration.k8s.io': [{ path: ['spec', 'caBundle'] }],
+  'customresourcedefinitions.apiextensions.k8s.io': [
+    { path: ['spec', 'conversion', 'webhook', 'clientConfig', 'caBundle'] },
+  ],
   namespaces: [{ path: ['spec'], silent: true }],
   pods: [{ path: ['spec', 'nodeName'] }],
 };

@@ -17,6 +17,7 @@ import {
 } from '../admission/policy-check.ts';
 import { withPolicyDefaults } from '../admission/policy-defaults.ts';
 import { checkWebhooks } from '../admission/webhook-check.ts';
+import { checkDefinition } from '../custom/definition-check.ts';
 import { prepareDefinition } from '../custom/definition-rules.ts';
 import { immutabilityOf } from './immutable.ts';
 import { prepareBinding, prepareRole, validateBinding, validateRole } from './rbac-rules.ts';
@@ -65,7 +66,10 @@ const rules: Readonly<Record<string, TypeRules>> = {
     prepare: prepareBinding,
     validate: validateBinding,
   },
-  'customresourcedefinitions.apiextensions.k8s.io': { prepare: prepareDefinition },
+  'customresourcedefinitions.apiextensions.k8s.io': {
+    prepare: prepareDefinition,
+    validate: checkDefinition,
+  },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
   'validatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
 };
