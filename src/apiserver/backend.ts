@@ -139,8 +139,15 @@ export interface WriteBody {
 }
 
 export interface Backend {
-  /** A subresource that is no object of its own (status) is read as the object. */
-  get(context: RequestContext, ref: ObjectRef): Promise<Item>;
+  /**
+   * A subresource that is no object of its own (status) is read as the object. With a
+   * resourceVersion: as of then or later.
+   */
+  get(
+    context: RequestContext,
+    ref: ObjectRef,
+    options?: { readonly resourceVersion: string },
+  ): Promise<Item>;
   list(context: RequestContext, request: ListRequest): Promise<ListResult>;
   watch(context: RequestContext, request: WatchRequest): Promise<WatchStream>;
   /**

@@ -30,6 +30,8 @@ export interface Offer {
   readonly protobuf: boolean;
   /** A watch: only what can be framed. */
   readonly stream: boolean;
+  /** Lists and watches share an address, which names the forms of both. */
+  readonly watchable?: boolean;
 }
 
 const mediaTypes: Readonly<Record<Encoding, string>> = {
@@ -81,9 +83,8 @@ function wildness(clause: AcceptClause): number {
 export function negotiateAccept(accept: string | undefined, offer: Offer): Negotiated | undefined {
   if (accept === undefined || accept === '') return { encoding: 'json', pretty: false };
   if (accept === 'application/json') return { encoding: 'json', pretty: false };
-  const encodings = offer.stream ? streamed : all;
   for (const clause of parseAccept(accept)) {
-    for (const encoding of encodings) {
+    for (const encoding of all) {
       if (!matches(clause, encoding)) continue;
       const found = readParameters(clause, encoding, offer);
       if (found !== undefined) return found;
@@ -124,15 +125,36 @@ function readParameters(
 
 /** @throws ApiError 406 */
 export function negotiate(accept: string | undefined, offer: Offer): Negotiated {
+  if (!isKnown(accept)) throw notAcceptable(offer);
   const found = negotiateAccept(accept, offer);
-  if (found !== undefined) return found;
-  const types = offer.stream
+  // As in kube-apiserver the best form is chosen first and may then turn out to be no stream.
+  const unframed = offer.stream && found?.encoding === 'yaml';
+  if (found !== undefined && !unframed) return found;
+  const types = unframed
     ? streamed.map((encoding) => `${mediaTypes[encoding]};stream=watch`)
     : all.map((encoding) => mediaTypes[encoding]);
   throw new ApiError(
     'NotAcceptable',
     `only the following media types are accepted: ${types.join(', ')}`,
   );
+}
+
+/** Whether any media type of ours is named at all; as in kube-apiserver, application/* is none. */
+function isKnown(accept: string | undefined): boolean {
+  if (accept === undefined || accept === '' || accept === mediaTypes.json) return true;
+  return parseAccept(accept).some(
+    ({ type, subtype }) => type === '*' || known.has(`${type}/${subtype}`),
+  );
+}
+
+const known: ReadonlySet<string> = new Set(Object.values(mediaTypes));
+
+/** kube-apiserver's router has words of its own for it. */
+function notAcceptable({ watchable }: Offer): ApiError {
+  const types: string[] = all.map((encoding) => mediaTypes[encoding]);
+  if (watchable) types.push(...streamed.map((one) => `${mediaTypes[one]};stream=watch`));
+  const message = `406: Not Acceptable\n\nAvailable representations: ${types.join(', ')}`;
+  return new ApiError('NotAcceptable', message, { details: {} });
 }
 
 /** `?pretty=` decides; without it, browsers and command-line fetchers get indented JSON. */

@@ -28,6 +28,7 @@ import { Lists } from './registry/list.ts';
 import { NamespaceGate } from './registry/namespaces.ts';
 import { modificationOf, type Patch } from './registry/patching.ts';
 import { Removals } from './registry/removals.ts';
+import { revisionOf } from './registry/revision.ts';
 import { scaleOf } from './registry/scale.ts';
 import { type ScaleWrite, scalePatch, scaleUpdate } from './registry/scale-writes.ts';
 import {
@@ -94,7 +95,13 @@ export class Registry implements Backend {
     this.#collections.close();
   }
 
-  async get(_context: RequestContext, ref: ObjectRef): Promise<Item> {
+  async get(
+    { signal }: RequestContext,
+    ref: ObjectRef,
+    options?: { readonly resourceVersion: string },
+  ): Promise<Item> {
+    if (options !== undefined)
+      await this.#collections.reach(revisionOf(options.resourceVersion), signal);
     const item = await this.#find(ref);
     const { subresource = '' } = ref;
     if (subresource === '' || subresource === 'status' || subresource === 'approval') return item;

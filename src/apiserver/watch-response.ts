@@ -25,19 +25,14 @@ const sharedBatchMax = 128;
 
 /**
  * Starts a watch at the backend and answers with its events as they come.
- * @throws ApiError what the backend refuses; a resourceVersion that is too old is an ERROR event
- * instead
+ * @throws ApiError what the backend refuses; a resourceVersion that is too old or from the future is
+ * an ERROR event instead
  */
 export async function respondWatch(
   call: Call,
   form: Negotiated,
   timed: TimedWatch,
 ): Promise<ApiResponse> {
-  if (form.convert?.kind === 'PartialObjectMetadataList')
-    throw new ApiError(
-      'NotAcceptable',
-      'you requested PartialObjectMetadataList, but the requested object is not a list',
-    );
   if (form.convert?.kind === 'Table') includeObjectOf(call.info.query);
   const { clock, random } = call.parts;
   const asked = timed.timeoutSeconds ?? 0;
@@ -57,7 +52,7 @@ export async function respondWatch(
     const context = { ...call.context, signal: ended.signal };
     stream = await call.backend.watch(context, timed.request);
   } catch (error) {
-    if (!(error instanceof ApiError) || error.code !== 410) {
+    if (!(error instanceof ApiError) || (error.code !== 410 && error.code !== 504)) {
       cleanUp();
       throw error;
     }
@@ -264,6 +259,7 @@ class Frames {
         return tableParts(this.#call, this.#form, content);
       }
       case 'PartialObjectMetadata':
+      case 'PartialObjectMetadataList':
         return partial(item, this.#form);
       default:
         return [item.bytes];

@@ -111,7 +111,10 @@ async function cleanUp({ sequence, oracle, ours, name }: RunOptions): Promise<vo
 
 type Found = Pick<Difference, 'where' | 'expected' | 'actual'>;
 
-export function firstDifference(oracle: Answer, ours: Answer): Found | undefined {
+export function firstDifference(
+  oracle: Omit<Answer, 'bytes'>,
+  ours: Omit<Answer, 'bytes'>,
+): Found | undefined {
   if (oracle.status !== ours.status) {
     const [expected, actual] = [oracle, ours].map(({ body }) =>
       isObject(body) ? body.message : '',

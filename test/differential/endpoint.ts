@@ -17,11 +17,17 @@ export interface Request {
   /** With its query. */
   readonly path: string;
   readonly contentType?: string;
+  /** Default: JSON. */
+  readonly accept?: string;
   readonly body?: string;
 }
 
 export interface Answer {
   readonly status: number;
+  readonly contentType: string;
+  /** As it came. */
+  readonly bytes: Buffer;
+  /** Of JSON; null of everything else. */
   readonly body: Json;
   readonly warnings: readonly string[];
 }
@@ -39,18 +45,19 @@ const userAgent = 'differential/v1';
 export function oracleOf(member: Pick<Member, 'ca' | 'directServer' | 'adminToken'>): Endpoint {
   const agent = new Agent({ connect: { ca: member.ca } });
   return {
-    async send({ method, path, contentType, body }) {
+    async send({ method, path, contentType, accept, body }) {
       const response = await request(`${member.directServer}${path}`, {
         dispatcher: agent,
         method,
         headers: {
           authorization: `Bearer ${member.adminToken}`,
-          ...headersOf(contentType),
+          ...headersOf(contentType, accept),
         },
         ...(body === undefined ? {} : { body }),
       });
       const bytes = Buffer.from(await response.body.arrayBuffer());
-      return answer(response.statusCode, bytes, response.headers['warning']);
+      const { headers } = response;
+      return answer(response.statusCode, bytes, headers);
     },
     close: () => agent.destroy(),
   };
@@ -73,11 +80,11 @@ export async function ourEndpoint(): Promise<Endpoint> {
   });
   const signal = new AbortController().signal;
   return {
-    async send({ method, path, contentType, body }) {
+    async send({ method, path, contentType, accept, body }) {
       const response = await handler({
         method,
         path,
-        headers: headersOf(contentType),
+        headers: headersOf(contentType, accept),
         body: body === undefined ? undefined : Buffer.from(body),
         signal,
         user: administrator,
@@ -85,7 +92,7 @@ export async function ourEndpoint(): Promise<Endpoint> {
       const chunks: Buffer[] = [];
       if (Buffer.isBuffer(response.body)) chunks.push(response.body);
       else for await (const chunk of response.body) chunks.push(chunk);
-      return answer(response.status, Buffer.concat(chunks), response.headers['warning']);
+      return answer(response.status, Buffer.concat(chunks), response.headers);
     },
     async close() {
       api.close();
@@ -94,9 +101,12 @@ export async function ourEndpoint(): Promise<Endpoint> {
   };
 }
 
-function headersOf(contentType: string | undefined): Record<string, string> {
+function headersOf(
+  contentType: string | undefined,
+  accept = 'application/json',
+): Record<string, string> {
   return {
-    accept: 'application/json',
+    accept,
     'user-agent': userAgent,
     ...(contentType === undefined ? {} : { 'content-type': contentType }),
   };
@@ -105,11 +115,24 @@ function headersOf(contentType: string | undefined): Record<string, string> {
 function answer(
   status: number,
   bytes: Buffer,
-  warnings: string | readonly string[] | undefined,
+  headers: Readonly<Record<string, string | readonly string[] | undefined>>,
 ): Answer {
+  const { warning: warnings } = headers;
+  const contentType = String(headers['content-type'] ?? '');
+  const isJson = contentType === 'application/json' && bytes[0] === 0x7b;
   return {
     status,
-    body: bytes.length === 0 ? null : parseJson(bytes).value,
+    contentType,
+    bytes,
+    body: isJson ? jsonOf(bytes) : null,
     warnings: warnings === undefined ? [] : [warnings].flat(),
   };
+}
+
+/** The only value, or of a stream the list of all of them. */
+function jsonOf(bytes: Buffer): Json {
+  const lines = bytes.toString('utf8').trimEnd().split('\n');
+  if (lines.length === 1 || !lines.every((line) => line.startsWith('{')))
+    return parseJson(bytes).value;
+  return lines.map((line) => parseJson(line).value);
 }

@@ -25,10 +25,13 @@ const allocated: readonly string[] = ['clusterIPs', 'ipFamilies', 'ipFamilyPolic
  * Of a Secret kube-apiserver shows the whole object, we show the patch only; and Go's library takes
  * some directives out of a strategic patch before it is shown.
  */
-export function normalised({ status, body, warnings }: Answer, untold: boolean): Answer {
+export function normalised(
+  { status, contentType, body, warnings }: Answer,
+  untold = false,
+): Omit<Answer, 'bytes'> {
   const compared = value(body, '');
   return {
-    status,
+    ...{ status, contentType },
     body: untold ? withoutPatch(compared) : compared,
     warnings: warnings.flatMap((header) => header.split(/, (?=299 - ")/)).sort(),
   };

@@ -72,12 +72,12 @@ export class Lists {
       if (token.revision === undefined)
         return { revision: this.#collections.revision, start, left: undefined };
       if (token.revision > this.#collections.revision)
-        throw badRequest('continue key is not valid: from the future');
+        throw badRequest('invalid continue token: continue key is not valid: from the future');
       return { revision: token.revision, start, left };
     }
     const { resourceVersion = '' } = request;
     if (resourceVersion !== '') {
-      const revision = revisionOf(resourceVersion);
+      const revision = askedRevision(resourceVersion);
       await this.#collections.reach(revision, signal);
       if (request.resourceVersionMatch === 'Exact') return { revision, start: '', left: undefined };
     }
@@ -170,6 +170,15 @@ function expiredList(start: string | undefined): ApiError {
     'chunk was returned and now may show up in the list.';
   const token: ContinueToken = { revision: undefined, start, left: undefined };
   return new ApiError('Expired', message, { continueToken: encodeContinue(token) });
+}
+
+function askedRevision(resourceVersion: string): number {
+  try {
+    return revisionOf(resourceVersion);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw badRequest(`invalid resource version: ${error.message}`);
+  }
 }
 
 function checkListRequest(request: ListRequest): void {

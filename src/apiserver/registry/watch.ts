@@ -45,11 +45,11 @@ export class Watches {
     const selection = new Selection(request);
     const live = await collections.load(request.type);
     const { resourceVersion = '', sendInitialEvents } = request;
-    const from = resourceVersion === '' ? 0 : revisionOf(resourceVersion);
+    const from = resourceVersion === '' ? 0 : watchedRevision(resourceVersion);
     // An unset or zero version has always meant: first what stands, unless the client says
     // otherwise.
     const initial = sendInitialEvents ?? from === 0;
-    if (initial) await collections.reach(from, signal);
+    if (initial && !(await this.#reached(from, signal))) return nothing();
     // From here on nothing waits, so that the state, its revision and the watcher belong together.
     const state = initial ? standing(live, selection) : undefined;
     const now = collections.revision;
@@ -70,6 +70,17 @@ export class Watches {
         : this.#resumed(live, watcher, { after: from === 0 ? now : from, through: now });
     const onEnd = (): void => signal.removeEventListener('abort', close);
     return delivered(stream, watcher, { apiVersion: apiVersionOf(request.type), onEnd });
+  }
+
+  /** False when the watch ended before the state was there. @throws ApiError 504 */
+  async #reached(revision: number, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#options.collections.reach(revision, signal);
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError || !signal.aborted) throw error;
+      return false;
+    }
   }
 
   /** Live events after those that the client missed. */
@@ -143,6 +154,20 @@ export class Watches {
     });
   }
 }
+
+/** kube-apiserver has no better word for it in a watch than 500. */
+function watchedRevision(resourceVersion: string): number {
+  try {
+    return revisionOf(resourceVersion);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const unexpected = new ApiError('InternalError', error.message);
+    unexpected.status.reason = '';
+    throw unexpected;
+  }
+}
+
+async function* nothing(): AsyncGenerator<readonly WatchEvent[]> {}
 
 function standing(live: LiveCollection, selection: Selection): StoredItem[] {
   const items: StoredItem[] = [];
