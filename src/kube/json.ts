@@ -64,12 +64,12 @@ export function parseJson(input: Buffer | string, options: ParseJsonOptions = {}
       `Request entity too large: limit is ${options.maxBytes}`,
     );
   const text = typeof input === 'string' ? input : input.toString('utf8');
+  const value = asObject(parseText(text, options), text, options);
+  // Only of a text that is whole: the search for duplicates relies on it.
   const problems = options.duplicates === 'report' ? duplicateFields(text) : [];
-  const read =
-    problems.length > 0 && options.joinDuplicates
-      ? new JsonReader(text, maxJsonDepth, { joinDuplicates: true }).read()
-      : parseText(text, options);
-  return { value: asObject(read, text, options), problems };
+  if (problems.length === 0 || !options.joinDuplicates) return { value, problems };
+  const joined = new JsonReader(text, maxJsonDepth, { joinDuplicates: true }).read();
+  return { value: asObject(joined, text, options), problems };
 }
 
 /**

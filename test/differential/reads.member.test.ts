@@ -27,7 +27,7 @@ interface Case {
   readonly accept: string;
 }
 
-/** `{rv}`: the version of the list before the last object was made; `{late}`: one from the future. */
+/** `{rv}`: the list's version before the last object was made; `{late}`: one from the future. */
 const paths: readonly string[] = [
   `${maps}/m-1`,
   `${maps}/none`,
@@ -187,7 +187,7 @@ function varint(value: number): Buffer {
   }
 }
 
-/** Versions and tokens in answers; what a bookmark holds besides its metadata is Go's zero value. */
+/** An answer without the versions, tokens and ages in it. */
 function comparable(answer: Answer): Omit<Answer, 'bytes'> {
   const text = JSON.stringify(normalised(readable(answer)).body)
     .replace(/"continue":"[^"]*"/g, '"continue":"*"')
