@@ -25,8 +25,8 @@ const sharedBatchMax = 128;
 
 /**
  * Starts a watch at the backend and answers with its events as they come.
- * @throws ApiError what the backend refuses; a resourceVersion that is too old or from the future is
- * an ERROR event instead
+ * @throws ApiError what the backend refuses; a resourceVersion that is too old or from the future
+ * is an ERROR event instead
  */
 export async function respondWatch(
   call: Call,
