@@ -31,10 +31,12 @@ test('help lists the commands with examples and succeeds', async () => {
   for (const word of ['join', 'unjoin', 'kubeconfig', 'recover', 'completion', 'Examples:']) {
     assert.match(out, new RegExp(word));
   }
-  const join = await run('join', '--help');
-  assert.equal(join.code, 0);
-  assert.match(join.out, /--member-kubeconfig/);
-  assert.match(join.out, /Examples:/);
+  for (const name of ['join', 'unjoin', 'kubeconfig', 'recover', 'completion']) {
+    const help = await run(name, '--help');
+    assert.equal(help.code, 0);
+    assert.match(help.out, /Examples:\n {2}(source <\()?ubernetes /, name);
+  }
+  assert.match((await run('join', '--help')).out, /--member-kubeconfig/);
 });
 
 test('a missing option and an unknown command are wrong usage, code 2', async () => {

