@@ -204,3 +204,14 @@ describe('deepEqual', () => {
     assert.ok(!deepEqual({ a: undefined, b: 1 }, { b: 1, c: 2 }));
   });
 });
+
+it('text that ends too early is refused, whatever is asked for', () => {
+  const texts = ['{"kind": "Config', '{"a"', '{', '{"a": ', '{"a": "\\', '["', '"x', '{"a":tru'];
+  for (const text of texts) {
+    assert.throws(
+      () => parseJson(text, { duplicates: 'report', joinDuplicates: true }),
+      /unexpected end of JSON input|invalid character/,
+      text,
+    );
+  }
+});
