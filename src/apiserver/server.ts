@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
+  constants,
   createSecureServer,
   type Http2SecureServer,
   Http2ServerRequest,
@@ -15,6 +16,10 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { CertificateSorter, type ClientCertificate } from './auth/client-certificate.ts';
 import { compressed } from './compression.ts';
+import { Overdue, overdueStatus, type Unanswered } from './overdue.ts';
+import { refusalOf } from './refusal.ts';
+import { respondError } from './respond.ts';
+import { SessionStreams } from './session-streams.ts';
 import type { ApiHandler, ApiRequest, ApiResponse } from './types.ts';
 import { answerUpgrade } from './upgrade.ts';
 
@@ -44,8 +49,12 @@ export interface ServerLimits {
   readonly connections: number;
   /** A client that takes nothing of its response for so long is dropped. */
   readonly stallMs: number;
-  /** An idle HTTP/1.1 connection is kept so long. */
+  /** An idle connection is kept so long. */
   readonly keepAliveMs: number;
+  /** A TLS handshake, and the head of a request, may take so long each. */
+  readonly headMs: number;
+  /** A request with its body and answer may take so long, but for streams of open end. */
+  readonly requestMs: number;
 }
 
 const defaultLimits: ServerLimits = {
@@ -55,11 +64,16 @@ const defaultLimits: ServerLimits = {
   connections: 10_000,
   stallMs: 30_000,
   keepAliveMs: 120_000,
+  headMs: 15_000,
+  requestMs: 60_000,
 };
 
 /** Node's default of 64 KiB makes every upload wait for window updates. */
 const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 8 * 1024 * 1024;
+
+/** A client that was cut off has this long to hear why, milliseconds. */
+const closeMs = 1000;
 
 type Incoming = IncomingMessage | Http2ServerRequest;
 type Outgoing = ServerResponse | Http2ServerResponse;
@@ -70,7 +84,7 @@ interface Peer {
   readonly remoteAddress?: string;
 }
 
-interface Active {
+interface Active extends Unanswered {
   readonly controller: AbortController;
   endless: boolean;
 }
@@ -85,6 +99,9 @@ export class ApiServer {
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #peers = new WeakMap<object, Peer>();
   readonly #active = new Set<Active>();
+  /** Of the session whose socket is about to be told of. */
+  #paired: SessionStreams | undefined;
+  readonly #overdue: Overdue;
   #stopping = false;
   #idle: (() => void) | undefined;
 
@@ -94,6 +111,7 @@ export class ApiServer {
     const { clientAuthorities: users, frontProxyAuthorities: frontProxies } = options;
     this.#authorities = frontProxies === undefined ? [users] : [users, frontProxies];
     this.#certificates = new CertificateSorter({ users, ...(frontProxies && { frontProxies }) });
+    this.#overdue = new Overdue(options.clock, this.#limits.requestMs);
     this.#server = createSecureServer({
       allowHTTP1: true,
       key: options.key,
@@ -105,6 +123,11 @@ export class ApiServer {
       maxSessionMemory: this.#limits.sessionMemoryMiB,
       maxHeaderSize: this.#limits.headerBytes,
       keepAliveTimeout: this.#limits.keepAliveMs,
+      handshakeTimeout: this.#limits.headMs,
+      headersTimeout: this.#limits.headMs,
+      // Slow bodies are found by Overdue, for both protocols alike.
+      requestTimeout: Math.max(2 * this.#limits.requestMs, this.#limits.headMs),
+      connectionsCheckingInterval: Math.ceil(this.#limits.headMs / 5),
       settings: {
         maxConcurrentStreams: this.#limits.streamsPerConnection,
         initialWindowSize: streamWindowBytes,
@@ -136,6 +159,11 @@ export class ApiServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
+  /** Connections that are open. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
   /** New connections get this certificate. */
   setCertificate(certificate: string, key: string): void {
     this.#server.setSecureContext({ cert: certificate, key, ca: this.#authorities });
@@ -161,6 +189,7 @@ export class ApiServer {
         resolve();
       };
     });
+    this.#overdue.stop();
     for (const active of this.#active) active.controller.abort();
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#sockets) socket.destroySoon();
@@ -171,6 +200,9 @@ export class ApiServer {
     const { log } = this.#options;
     server.on('secureConnection', (socket: TLSSocket) => {
       this.#sockets.add(socket);
+      // Node makes the session of a connection just before it tells of the connection.
+      if (this.#paired !== undefined) this.#paired.socket = socket;
+      this.#paired = undefined;
       socket.setKeepAlive(true, 30_000);
       socket.setNoDelay(true);
       socket.once('close', () => this.#sockets.delete(socket));
@@ -178,6 +210,18 @@ export class ApiServer {
     });
     server.on('session', (session) => {
       this.#sessions.add(session);
+      const { clock } = this.#options;
+      const streams = new SessionStreams(clock, () => {
+        log.info('a client was cut off, it resets too many requests');
+        session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        // A session that nghttp2 has given up does not let go of its socket.
+        clock.after(closeMs, () => streams.socket?.destroy());
+      });
+      this.#paired = streams;
+      session.on('stream', (stream) => streams.add(stream));
+      session.setTimeout(this.#limits.keepAliveMs, () => {
+        if (streams.open === 0) session.close();
+      });
       session.setLocalWindowSize(connectionWindowBytes);
       session.once('close', () => this.#sessions.delete(session));
       session.on('error', (error: Error) =>
@@ -188,9 +232,9 @@ export class ApiServer {
     server.on('tlsClientError', (error) =>
       log.debug('a TLS handshake failed', { error: error.name }),
     );
-    server.on('clientError', (_error: Error, socket: Duplex) => {
-      if (socket.writable)
-        socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    server.on('clientError', (error: Error, socket: Duplex) => {
+      if (socket.writable) socket.end(refusalOf(error));
+      else socket.destroy();
     });
     server.on('request', (request: Incoming, response: Outgoing) => {
       this.#serve(request, response).catch((error: unknown) => {
@@ -208,18 +252,13 @@ export class ApiServer {
   }
 
   async #serve(incoming: Incoming, outgoing: Outgoing): Promise<void> {
-    const active: Active = { controller: new AbortController(), endless: false };
+    const active = this.#begin(incoming, outgoing);
     const { signal } = active.controller;
-    this.#active.add(active);
-    outgoing.once('close', () => {
-      active.controller.abort(ended);
-      this.#active.delete(active);
-      if (this.#active.size === 0) this.#idle?.();
-    });
     incoming.on('error', () => {});
     outgoing.on('error', () => {});
     const request = this.#requestOf(incoming, signal);
     const response = await this.#options.handler(request);
+    this.#overdue.remove(active);
     if (outgoing.destroyed || outgoing.writableEnded) return;
     active.endless = response.endless === true;
     if (this.#stopping && active.endless) active.controller.abort();
@@ -228,6 +267,36 @@ export class ApiServer {
       : await compressed(response, request.headers['accept-encoding']);
     if (outgoing.destroyed) return;
     await this.#write(outgoing, ready, incoming.httpVersionMajor);
+  }
+
+  #begin(incoming: Incoming, outgoing: Outgoing): Active {
+    const active: Active = {
+      controller: new AbortController(),
+      endless: false,
+      since: this.#options.clock.monotonic(),
+      method: incoming.method ?? 'GET',
+      path: incoming.url ?? '/',
+      expire: () => {
+        const { headers, body } = respondError(overdueStatus(), {});
+        const length = String((body as Buffer).length);
+        // The rest of its body, if it ever comes, belongs to nobody.
+        const close = incoming.httpVersionMajor === 1 && { connection: 'close' };
+        const head = { ...headers, 'content-length': length, ...close };
+        (outgoing as unknown as Writable).writeHead(504, head);
+        outgoing.end(body as Buffer);
+        active.controller.abort(ended);
+        this.#options.clock.after(closeMs, () => dropBody(incoming));
+      },
+    };
+    this.#active.add(active);
+    this.#overdue.add(active);
+    outgoing.once('close', () => {
+      active.controller.abort(ended);
+      this.#active.delete(active);
+      this.#overdue.remove(active);
+      if (this.#active.size === 0) this.#idle?.();
+    });
+    return active;
   }
 
   #requestOf(incoming: Incoming, signal: AbortSignal): ApiRequest {
@@ -319,6 +388,12 @@ interface Writable {
   writeHead(status: number, headers: Readonly<Record<string, string | readonly string[]>>): void;
   write(chunk: Buffer): boolean;
   flushHeaders(): void;
+}
+
+/** Whoever still reads the request's body is told that nothing comes any more. */
+function dropBody(incoming: Incoming): void {
+  if (incoming instanceof Http2ServerRequest) incoming.stream.close(constants.NGHTTP2_NO_ERROR);
+  else incoming.destroy();
 }
 
 function destroy(outgoing: Outgoing): void {

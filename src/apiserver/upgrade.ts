@@ -2,7 +2,10 @@
  * Connections that change their protocol (exec, attach, port-forward): joined to the far end, byte
  * for byte.
  */
+import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { badRequest } from '../kube/status.ts';
+import { respondError } from './respond.ts';
 import type { ApiHandler, ApiRequest, ApiResponse } from './types.ts';
 
 export interface UpgradeSocket {
@@ -22,7 +25,7 @@ export async function answerUpgrade(
 ): Promise<void> {
   const response = await handler({ ...request, body: undefined });
   if (response.upgraded === undefined) {
-    await refuse(socket, response);
+    await refuse(socket, response.endless === true ? await notUpgraded(response) : response);
     return;
   }
   const far = response.upgraded;
@@ -33,6 +36,12 @@ export async function answerUpgrade(
   socket.once('close', () => far.destroy());
   far.pipe(socket);
   socket.pipe(far);
+}
+
+/** A stream of open end that is no upgrade (a watch) cannot be sent over such a connection. */
+async function notUpgraded({ body }: ApiResponse): Promise<ApiResponse> {
+  if (!Buffer.isBuffer(body)) await body[Symbol.asyncIterator]().return?.();
+  return respondError(badRequest('this request cannot be upgraded').status, {});
 }
 
 async function refuse(socket: Duplex, response: ApiResponse): Promise<void> {
@@ -50,7 +59,9 @@ async function refuse(socket: Duplex, response: ApiResponse): Promise<void> {
 }
 
 function headOf({ status, headers }: ApiResponse): string {
-  const lines = [`HTTP/1.1 ${status} ${status === 101 ? 'Switching Protocols' : 'Refused'}`];
+  const lines = [
+    `HTTP/1.1 ${status} ${status === 101 ? 'Switching Protocols' : STATUS_CODES[status]}`,
+  ];
   for (const [name, value] of Object.entries(headers))
     for (const each of typeof value === 'string' ? [value] : value)
       lines.push(`${name}: ${each.replace(/[\r\n]/g, ' ')}`);

@@ -26,6 +26,7 @@ const pathTypes = new Set([
   'certificatesigningrequests.certificates.k8s.io',
   'clustertrustbundles.certificates.k8s.io',
   'ipaddresses.networking.k8s.io',
+  'apiservices.apiregistration.k8s.io',
 ]);
 
 /** What is wrong with a name (or, with `prefix`, a generateName); empty when nothing is. */

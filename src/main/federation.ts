@@ -137,6 +137,8 @@ export async function startFederation(given: FederationOptions): Promise<Federat
   const stopLifecycle = await startLifecycle({
     ...shared,
     types: () => api.catalog.list(),
+    groups: () => api.catalog.groups,
+    onGroups: (listener) => api.catalog.onChange(listener),
     ...(api.quotas === undefined ? {} : { quotas: api.quotas }),
   });
   return {

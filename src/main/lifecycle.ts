@@ -7,6 +7,7 @@ import type { Random } from '../base/random.ts';
 import type { RestClient } from '../client/rest.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import { AggregatedRoles } from '../lifecycle/aggregated-roles.ts';
+import { ApiServices, type ApiServicesOptions } from '../lifecycle/api-services.ts';
 import { CertificateSigner } from '../lifecycle/certificate-signer.ts';
 import { Definitions } from '../lifecycle/definitions.ts';
 import { GarbageCollector } from '../lifecycle/garbage.ts';
@@ -16,7 +17,7 @@ import { ServiceAccounts } from '../lifecycle/service-accounts.ts';
 import { TokenSecrets } from '../lifecycle/token-secrets.ts';
 import type { Store } from '../store/store.ts';
 
-export interface LifecycleOptions {
+export interface LifecycleOptions extends Pick<ApiServicesOptions, 'groups' | 'onGroups'> {
   readonly store: Store;
   /** Of the federation itself. */
   readonly client: RestClient;
@@ -44,8 +45,10 @@ export async function startLifecycle(options: LifecycleOptions): Promise<() => P
   const certificates = signer && new CertificateSigner({ ...options, authority: signer });
   const garbage = new GarbageCollector(options);
   const definitions = new Definitions(options);
+  const apiServices = new ApiServices(options);
   namespaces.start();
   definitions.start();
+  apiServices.start();
   accounts.start();
   roles.start();
   tokens?.start();
@@ -56,7 +59,7 @@ export async function startLifecycle(options: LifecycleOptions): Promise<() => P
   status?.start();
   return async () => {
     const all = [
-      ...[definitions, garbage, roles, namespaces],
+      ...[apiServices, definitions, garbage, roles, namespaces],
       ...[accounts, tokens, certificates, status],
     ];
     await Promise.all(all.map((each) => each?.stop()));
