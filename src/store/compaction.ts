@@ -1,4 +1,4 @@
-/** Forgets old history in the background: nothing younger than minutes, nor the last revisions. */
+/** Forgets old history in the background, as old as kube-apiserver forgets it: five minutes. */
 import type { Clock, Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -10,8 +10,6 @@ export interface CompactionOptions {
   readonly logger: Logger;
   /** History younger than this is kept, in milliseconds; 5 minutes unless told. */
   readonly keepMs?: number;
-  /** So many of the newest revisions are kept; 1000 unless told. */
-  readonly keepRevisions?: number;
 }
 
 /** How many times within `keepMs` the revision is noted and history forgotten. */
@@ -21,7 +19,6 @@ const notesPerPeriod = 10;
 export class Compaction {
   readonly #options: CompactionOptions;
   readonly #keepMs: number;
-  readonly #keepRevisions: number;
   /** Which revision was the newest when, oldest first. */
   #notes: { readonly at: number; readonly revision: number }[] = [];
   #timer: Timer;
@@ -29,7 +26,6 @@ export class Compaction {
   constructor(options: CompactionOptions) {
     this.#options = options;
     this.#keepMs = options.keepMs ?? 5 * 60_000;
-    this.#keepRevisions = options.keepRevisions ?? 1000;
     this.#note();
     this.#timer = this.#later();
   }
@@ -55,7 +51,7 @@ export class Compaction {
     const old = this.#notes.findLastIndex(({ at }) => at <= clock.monotonic() - this.#keepMs);
     if (old < 0) return;
     this.#notes = this.#notes.slice(old);
-    const revision = Math.min(this.#notes[0]!.revision, store.revision - this.#keepRevisions);
+    const { revision } = this.#notes[0]!;
     if (revision <= store.compacted) return;
     try {
       await store.compact(revision);

@@ -105,9 +105,19 @@ test('a token whose state is forgotten answers 410 with one that goes on in the 
   const { continue: token } = refused.status.metadata;
   const rest = await world.list(path, { limit: 1, continue: token! });
   assert.deepEqual(names(rest), ['c']);
+  assert.equal(rest.remainingItemCount, 1);
   assert.equal(rest.resourceVersion, servedVersion(world.store.revision));
   const last = await world.list(path, { limit: 1, continue: rest.continue! });
   assert.deepEqual(names(last), ['d']);
+});
+
+test('a token ends with its revision, even when nothing changed since', async () => {
+  const world = await withConfigMaps(['a', 'b']);
+  const first = await world.list(path, { limit: 1 });
+  await world.create('/v1/namespaces', { metadata: { name: 'elsewhere' } });
+  await world.store.compact(world.store.revision);
+  const refused = await refusal(world.list(path, { limit: 1, continue: first.continue! }));
+  assert.equal(refused.code, 410);
 });
 
 test('resourceVersion and its match choose the state', async () => {

@@ -73,6 +73,8 @@ export class Lists {
         return { revision: this.#collections.revision, start, left: undefined };
       if (token.revision > this.#collections.revision)
         throw badRequest('invalid continue token: continue key is not valid: from the future');
+      // Even when nothing changed since: pages end as they do in kube-apiserver.
+      if (token.revision < this.#store.compacted) throw expiredList(start);
       return { revision: token.revision, start, left };
     }
     const { resourceVersion = '' } = request;
@@ -100,8 +102,10 @@ export class Lists {
       return true;
     });
     if (next === undefined || !selection.everything) return { items, next, left: undefined };
-    const total = start === '' ? live.items.count(selection.namespace) : left;
-    return { items, next, left: total === undefined ? undefined : total - items.length };
+    const { namespace } = selection;
+    const total =
+      start === '' ? live.items.count(namespace) : (left ?? countFrom(live, selection, start));
+    return { items, next, left: total - items.length };
   }
 
   async #fromStore(
@@ -147,6 +151,13 @@ export class Lists {
       throw error;
     }
   }
+}
+
+/** Counted one by one: only for a list that goes on after it has expired. */
+function countFrom(live: LiveCollection, selection: Selection, start: string): number {
+  let count = 0;
+  live.items.select(selection, start, () => ++count > 0);
+  return count;
 }
 
 function pageLimit(limit: number | undefined, selection: Selection): number {
