@@ -156,3 +156,16 @@ test('whatever is written, what is used is what a new count finds, and never too
     { numRuns: 12 },
   );
 });
+
+test('a status that somebody else wrote is told again, our own is not', async () => {
+  const world = await startWorld({ pods: '1024m', memory: '1024Mi' });
+  const quotas = world.api.quotas!;
+  const told: string[] = [];
+  const status = (await quotas.usage('default', 'q'))!;
+  quotas.onChange((_namespace, name) => void told.push(name));
+  const ref = world.ref('/v1/resourcequotas', 'q', 'default', 'status');
+  await world.patch(ref, { status });
+  assert.deepEqual(told, []);
+  await world.patch(ref, { status: { hard: { pods: '9' } } });
+  assert.deepEqual(told, ['q']);
+});

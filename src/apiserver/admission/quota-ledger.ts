@@ -97,7 +97,7 @@ export class QuotaLedger {
     await space?.ready;
     const quota = this.#spaces.get(namespace)?.quotas.get(name);
     if (quota === undefined) return undefined;
-    return { hard: plainResourceList(quota.hard), used: plainResourceList(quota.used) };
+    return statusOf(quota);
   }
 
   /** Whether the namespace has quotas. */
@@ -179,7 +179,12 @@ export class QuotaLedger {
       return;
     }
     const object = item.object();
-    if (space !== undefined && deepEqual(space.quotas.get(name)?.spec, object['spec'])) return;
+    const known = space?.quotas.get(name);
+    if (known !== undefined && deepEqual(known.spec, object['spec'])) {
+      // Somebody else wrote the status: it is told again.
+      if (!deepEqual(valueAt(object, 'status'), statusOf(known))) this.#tell(namespace, name);
+      return;
+    }
     if (space === undefined) {
       space = {
         quotas: new Map(),
@@ -224,6 +229,10 @@ export class QuotaLedger {
   #tell(namespace: string, name: string): void {
     for (const listener of this.#listeners) listener(namespace, name);
   }
+}
+
+function statusOf({ hard, used }: Quota): QuotaUsage {
+  return { hard: plainResourceList(hard), used: plainResourceList(used) };
 }
 
 function quotaFrom(name: string, object: KubeObject): Quota {
