@@ -99,6 +99,7 @@ function newTrace(request: ApiRequest, auditId: string, clock: Clock): Trace {
     user: undefined,
     flow: undefined,
     decision: undefined,
+    annotations: undefined,
     call: undefined,
   };
 }
@@ -183,6 +184,10 @@ async function serveAs(
     auditId,
     signal: request.signal,
     warn: (text) => warnings.add(text),
+    annotate(key, value) {
+      trace.annotations ??= new Map();
+      if (!trace.annotations.has(key)) trace.annotations.set(key, value);
+    },
   };
   if (info.target === undefined) return serveNonResource(options, context, request);
   const call = resolve(options.types, { request, info, context, parts }, info.target);

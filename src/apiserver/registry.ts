@@ -64,6 +64,7 @@ export interface RegistryOptions {
 export class Registry implements Backend {
   readonly #options: RegistryOptions;
   readonly #collections: Collections;
+  readonly #admission: Admission | undefined;
   readonly #lists: Lists;
   readonly #watches: Watches;
   readonly #writes: Writes;
@@ -76,6 +77,7 @@ export class Registry implements Backend {
     const commits = new Commits(store, collections);
     const gate = new NamespaceGate(collections);
     const admission = options.admission?.(collections);
+    this.#admission = admission;
     const base = { ...options, ...phases(options.admit, admission), collections, commits, gate };
     this.#collections = collections;
     this.#lists = new Lists(store, collections);
@@ -127,7 +129,7 @@ export class Registry implements Backend {
     options: WriteOptions,
   ): Promise<WriteResult> {
     const { type, subresource = '' } = ref;
-    if (subresource === 'token') return this.#createToken(ref, body.object);
+    if (subresource === 'token') return this.#createToken(context, ref, { body, options });
     if (subresource !== '') throw noSubresource(ref);
     if (!type.verbs.includes('get'))
       throw new ApiError(
@@ -221,17 +223,38 @@ export class Registry implements Backend {
     return { type: ref.type, paths: this.#scalePaths(ref), options, now };
   }
 
+  /** What is answered and never stored, after admission. */
+  async #admitted(
+    context: RequestContext,
+    ref: ObjectRef,
+    { object, options }: { object: KubeObject; options: WriteOptions },
+  ): Promise<KubeObject> {
+    if (this.#admission === undefined) return object;
+    const { type } = ref;
+    const base = { operation: 'CREATE', type, ref, object, old: undefined, options } as const;
+    const mutated = await this.#admission.mutate(context, base);
+    return this.#admission.validate(context, { ...base, object: mutated });
+  }
+
   #scalePaths(ref: ObjectRef): ScalePaths {
     const { scale } = this.#options.types.factsOf(ref.type);
     if (scale === undefined) throw noSubresource(ref);
     return scale;
   }
 
-  async #createToken(ref: ObjectRef, request: KubeObject): Promise<WriteResult> {
+  async #createToken(
+    context: RequestContext,
+    ref: ObjectRef,
+    { body, options: asked }: { body: WriteBody; options: WriteOptions },
+  ): Promise<WriteResult> {
     const { tokenSigner: signer, random, clock } = this.#options;
     const isAccount = ref.type.group === '' && ref.type.resource === 'serviceaccounts';
     if (signer === undefined || !isAccount) throw noSubresource(ref);
     const account = await this.#find(ref);
+    const { namespace, name } = ref;
+    const metadata = { ...body.object.metadata, namespace, name };
+    const sent = { ...body.object, metadata };
+    const request = await this.#admitted(context, ref, { object: sent, options: asked });
     const find: TokenRequestOptions['find'] = async (resource, namespace, name) =>
       (await this.#collections.load({ group: '', resource })).items.get(
         keyBelow({ namespace, name }),

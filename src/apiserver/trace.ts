@@ -20,6 +20,8 @@ export interface Trace {
   user: User | undefined;
   flow: Flow | undefined;
   decision: Decision | undefined;
+  /** What admission wants to be remembered of it; the first value of a key stays. */
+  annotations: Map<string, string> | undefined;
   /** The resource that was found for it. */
   call: Call | undefined;
 }

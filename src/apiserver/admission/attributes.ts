@@ -3,9 +3,15 @@
  * they ask for.
  */
 import type { KubeObject, ObjectMeta } from '../../kube/object.ts';
-import { apiVersionOf, type GroupVersionKind, type ResourceType } from '../../kube/resource.ts';
+import {
+  apiVersionOf,
+  type GroupVersionKind,
+  parseApiVersion,
+  type ResourceType,
+} from '../../kube/resource.ts';
 import type { AdmissionRequest } from '../admission.ts';
 import type { RequestContext, User } from '../backend.ts';
+import { conversionOf } from '../conversions.ts';
 import { scaleDocument, withScale } from '../registry/scale.ts';
 import type { TypeFacts } from '../registry/type-facts.ts';
 
@@ -105,15 +111,23 @@ export class Attributes {
       const { resourceVersion: _version, ...metadata } = viewed.metadata;
       return withScale(object, { ...viewed, metadata }, paths).object;
     }
-    const { resourceVersion: _version, ...metadata } = viewed.metadata;
+    const own = type.version === versionOf(viewed) ? viewed : this.#unviewed(viewed);
+    const { resourceVersion: _version, ...metadata } = own.metadata;
     const system = pick(object.metadata, old === undefined ? setOnCreate : setOnUpdate);
     const name = this.name === '' ? { name: this.request.ref.name } : {};
     return {
-      ...viewed,
+      ...own,
       apiVersion: object.apiVersion,
       kind: object.kind,
       metadata: { ...metadata, ...name, ...system },
     };
+  }
+
+  /** Out of another version than the one that was written. */
+  #unviewed(viewed: KubeObject): KubeObject {
+    const { type } = this.request;
+    const version = versionOf(viewed);
+    return conversionOf({ ...type, version }, type.version)?.toStored(viewed) ?? viewed;
   }
 
   /** As it came, before the server filled in what only it may say. */
@@ -141,8 +155,15 @@ export class Attributes {
       if (paths !== undefined) return scaleDocument(object, paths) as unknown as KubeObject;
     }
     const apiVersion = apiVersionOf(type);
-    return object.apiVersion === apiVersion ? object : { ...object, apiVersion };
+    // A subresource's own kind (a TokenRequest) has a version of its own.
+    if (object.apiVersion === apiVersion || object.kind !== this.request.type.kind) return object;
+    const conversion = conversionOf(type, this.request.type.version);
+    return conversion?.toServed(object) ?? { ...object, apiVersion };
   }
+}
+
+function versionOf({ apiVersion }: KubeObject): string {
+  return parseApiVersion(apiVersion).version;
 }
 
 const setOnCreate = ['uid', 'generation', 'creationTimestamp'] as const;

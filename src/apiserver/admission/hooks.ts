@@ -1,6 +1,12 @@
 /** Webhooks as they are configured: read once, when their configuration changes. */
 import { isObject, type JsonObject, type KubeObject, valueAt } from '../../kube/object.ts';
-import { type LabelSelector, labelSelectorFrom, matchLabels } from '../../kube/selector.ts';
+import {
+  type LabelSelector,
+  labelSelectorFrom,
+  matchLabels,
+  selectsNothing,
+} from '../../kube/selector.ts';
+import { isApiError } from '../../kube/status.ts';
 import type { Attributes } from './attributes.ts';
 import { compileExpression, type Expression, resultTypes } from './expression.ts';
 import { type Rule, rulesFrom, texts } from './rules.ts';
@@ -92,8 +98,14 @@ export function selectorsOf(value: unknown): Selectors {
 
 function selectorOf(value: unknown): LabelSelector | undefined {
   if (!isObject(value)) return undefined;
-  const selector = labelSelectorFrom(value);
-  return selector.length === 0 ? undefined : selector;
+  try {
+    const selector = labelSelectorFrom(value);
+    return selector.length === 0 ? undefined : selector;
+  } catch (error) {
+    // Written before selectors were judged: it selects nothing, rather than to refuse everything.
+    if (isApiError(error)) return selectsNothing;
+    throw error;
+  }
 }
 
 function addressOf(value: unknown): HookAddress {

@@ -133,11 +133,12 @@ function operationsOf(hook: Hook, patch: string) {
  * @throws ApiError 500 when it is no such object
  */
 export function settled(
-  { type, subresource }: Attributes,
+  { type }: Attributes,
   object: KubeObject,
   types: WebhookParts['types'],
 ): KubeObject {
-  if (subresource === 'scale') return object;
+  // A Scale has been put back into its object; a TokenRequest is judged where it is answered.
+  if (object.kind !== type.kind) return object;
   const { schema } = types.factsOf(type);
   const decoded = decodeObject({
     schema,

@@ -174,16 +174,19 @@ function textOf(value: Json | undefined): string {
 /** The refusal of a webhook that said no, with its own status, code and details. */
 export function deniedBy(name: string, given: Partial<Status> | undefined): ApiError {
   const said = `admission webhook ${quoteGo(name)} denied the request`;
-  const { code = 0, status, message = '', reason = '', metadata = {}, details } = given ?? {};
+  const { code, status, metadata, details } = given ?? {};
+  const [message, reason] = [given?.message, given?.reason].map((text) =>
+    typeof text === 'string' ? text : '',
+  ) as [string, string];
   const why = message === '' ? reason : message;
   return ApiError.fromStatus({
     kind: 'Status',
     apiVersion: 'v1',
-    metadata,
-    status: status === undefined || status === 'Success' ? 'Failure' : status,
+    metadata: isObject(metadata) ? metadata : {},
+    status: typeof status !== 'string' || status === 'Success' ? 'Failure' : status,
     message: why === '' ? `${said} without explanation` : `${said}: ${why}`,
     ...(reason === '' ? {} : { reason }),
-    ...(details === undefined ? {} : { details }),
-    code: Math.max(code, 400),
+    ...(isObject(details) ? { details } : {}),
+    code: typeof code === 'number' && code >= 400 && code <= 599 ? Math.floor(code) : 400,
   });
 }

@@ -86,7 +86,9 @@ export class WebhookCalls {
   async #call(hook: Hook, body: Buffer, signal: AbortSignal) {
     if (this.#inFlight >= callsMax)
       throw new HookFailure(hook, `failed to call webhook: ${callsMax} calls are waiting already`);
-    const url = new URL(hook.address.url!);
+    const text = hook.address.url ?? '';
+    if (!URL.canParse(text)) throw new HookFailure(hook, `Unparsable URL: ${text}`);
+    const url = new URL(text);
     const path = `${url.pathname}?timeout=${Math.ceil(hook.timeoutMs / 1000)}s`;
     const late = new AbortController();
     const timer = this.#options.clock.after(hook.timeoutMs, () => late.abort());

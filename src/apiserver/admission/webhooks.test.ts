@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { type Transport, TransportError, type TransportRequest } from '../../client/transport.ts';
+import { type JsonObject, type KubeObject, valueAt } from '../../kube/object.ts';
 import { ApiError } from '../../kube/status.ts';
 import { RbacIndex } from '../auth/rbac.ts';
-import { World } from '../registry/world.fixture.ts';
+import { World, writing } from '../registry/world.fixture.ts';
+import { BadReview, deniedBy, verdictOf } from './review.ts';
 
 interface Asked {
   readonly server: string;
@@ -14,7 +17,10 @@ interface Asked {
 type Answer = (asked: Asked) => object | Promise<object>;
 
 /** A world whose webhooks are answered by a function. */
-async function startWorld(answer: Answer): Promise<{ world: World; asked: Asked[] }> {
+async function startWorld(
+  answer: Answer,
+  more: Parameters<typeof World.start>[0] = {},
+): Promise<{ world: World; asked: Asked[] }> {
   const asked: Asked[] = [];
   const openWebhook = (server: string): Transport => ({
     async request(request: TransportRequest) {
@@ -42,10 +48,8 @@ async function startWorld(answer: Answer): Promise<{ world: World; asked: Asked[
     },
     close: () => Promise.resolve(),
   });
-  return {
-    world: await World.start({ admission: { openWebhook, authorizer: new RbacIndex() } }),
-    asked,
-  };
+  const admission = { openWebhook, authorizer: new RbacIndex() };
+  return { world: await World.start({ admission, ...more }), asked };
 }
 
 const rule = { operations: ['*'], apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'] };
@@ -162,4 +166,90 @@ test('more calls than may wait are refused, not queued', async () => {
   );
   assert.equal(asked.length, 512);
   assert.equal(refused.length, 8);
+});
+
+test('a rule for one version sees what was written in another converted, and so its patch', async () => {
+  const patch = Buffer.from(
+    JSON.stringify([{ op: 'replace', path: '/spec/targetCPUUtilizationPercentage', value: 70 }]),
+  ).toString('base64');
+  const { world, asked } = await startWorld(() => ({ patch, patchType: 'JSONPatch' }), {
+    members: true,
+  });
+  const rules = [{ ...rule, apiGroups: ['autoscaling'], apiVersions: ['v1'] }];
+  await world.create(mutating, configuration('MutatingWebhookConfiguration', { rules }));
+  const cpu = { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } };
+  const made = await world.create('autoscaling/v2/horizontalpodautoscalers', {
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    metadata: { name: 'web' },
+    spec: {
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' },
+      maxReplicas: 5,
+      metrics: [{ type: 'Resource', resource: cpu }],
+    },
+  });
+  const { object } = asked[0]!;
+  assert.equal(valueAt(object, 'apiVersion'), 'autoscaling/v1');
+  assert.equal(valueAt(object, 'spec', 'targetCPUUtilizationPercentage'), 50);
+  assert.equal(made.apiVersion, 'autoscaling/v2');
+  assert.match(JSON.stringify(made), /"averageUtilization":70/);
+});
+
+test('token requests are shown as what they are', async () => {
+  const sign = () => Promise.resolve('token');
+  const { world, asked } = await startWorld(() => ({}), {
+    tokenSigner: { issuer: 'us', audiences: ['us'], sign },
+  });
+  const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'robot' } };
+  await world.create('/v1/serviceaccounts', account);
+  await world.create(validating, configuration('ValidatingWebhookConfiguration'));
+  const object = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} };
+  const ref = world.ref('/v1/serviceaccounts', 'robot', 'default', 'token');
+  const body = { object: object as unknown as KubeObject, problems: [] };
+  await world.api.registry.create(world.context, ref, body, writing);
+  assert.equal(valueAt(asked[0]!.object, 'kind'), 'TokenRequest');
+  assert.equal(valueAt(asked[0]!.object, 'apiVersion'), 'authentication.k8s.io/v1');
+});
+
+test('audit annotations of a webhook and what it changed are noted', async () => {
+  const { world } = await startWorld(() => ({ auditAnnotations: { seen: 'yes' } }));
+  await world.create(mutating, configuration('MutatingWebhookConfiguration'));
+  const notes = new Map<string, string>();
+  const annotate = (key: string, value: string): void => void notes.set(key, value);
+  const context = { ...world.context, annotate };
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'm' } };
+  const ref = world.ref('/v1/configmaps');
+  await world.api.registry.create(context, ref, { object, problems: [] }, writing);
+  assert.deepEqual(Object.fromEntries(notes), {
+    'a.example.com/seen': 'yes',
+    'mutation.webhook.admission.k8s.io/round_0_index_0':
+      '{"configuration":"hooks","webhook":"a.example.com","mutated":false}',
+  });
+});
+
+test('whatever a webhook answers is a verdict, a refusal with a sane code, or a bad review', () => {
+  const field = fc.constantFrom('status', 'allowed', 'patch', 'patchType', 'warnings', 'uid');
+  const response = fc.dictionary(field, fc.jsonValue({ maxDepth: 2 }));
+  fc.assert(
+    fc.property(
+      fc.jsonValue({ maxDepth: 2 }),
+      response,
+      fc.boolean(),
+      (given, fields, mutating) => {
+        const asked = { uid: 'u', version: 'v1', mutating };
+        const answer = {
+          ...{ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview' },
+          response: { uid: 'u', ...fields } as JsonObject,
+        };
+        try {
+          verdictOf(answer, asked);
+        } catch (error) {
+          assert.ok(error instanceof BadReview);
+        }
+        const { code, message } = deniedBy('a.b.c', given as object).status;
+        assert.ok(Number.isInteger(code) && code >= 400 && code <= 599);
+        assert.match(message ?? '', /^admission webhook "a\.b\.c" denied the request/);
+      },
+    ),
+  );
 });

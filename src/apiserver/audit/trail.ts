@@ -123,6 +123,7 @@ export class AuditTrail implements Observer {
           'authorization.k8s.io/decision': decision.allowed ? 'allow' : 'forbid',
           'authorization.k8s.io/reason': decision.reason,
           ...issued(trace, response),
+          ...Object.fromEntries(trace.annotations ?? []),
         },
       }),
     };
