@@ -1,8 +1,9 @@
 /** Options of `serve` about who gets in and what they may, named as kube-apiserver names them. */
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { parseAuthenticationConfig } from '../apiserver/auth/authentication-config.ts';
 import type { FrontProxyOptions } from '../apiserver/auth/front-proxy.ts';
-import type { OidcOptions } from '../apiserver/auth/oidc.ts';
+import { type OidcOptions, userByClaims } from '../apiserver/auth/oidc.ts';
 import { messageOf, UserError } from '../base/errors.ts';
 import { parseDuration } from './duration.ts';
 
@@ -10,6 +11,7 @@ export interface AccessFlags {
   readonly clientCaFile?: string;
   readonly serviceAccountIssuer: string;
   readonly rotateServiceAccountKey?: boolean;
+  readonly authenticationConfig?: string;
   readonly oidcIssuerUrl?: string;
   readonly oidcClientId?: string;
   readonly oidcUsernameClaim: string;
@@ -32,6 +34,8 @@ export interface AccessFlags {
   readonly requestheaderExtraHeadersPrefix?: string;
 }
 
+export type IssuerConfig = Omit<OidcOptions, 'open' | 'clock' | 'log'> & { readonly ca?: string };
+
 /** A kubeconfig that leads to a webhook. */
 export interface WebhookFile {
   readonly path: string;
@@ -43,9 +47,8 @@ export interface AccessConfig {
   readonly clientAuthorities: string | undefined;
   readonly serviceAccountIssuer: string;
   readonly rotateServiceAccountKey: boolean;
-  readonly oidc:
-    | (Omit<OidcOptions, 'open' | 'clock' | 'log'> & { readonly ca?: string })
-    | undefined;
+  readonly issuers: readonly IssuerConfig[];
+  readonly anonymousPaths: readonly string[];
   readonly tokenWebhook: { readonly file: WebhookFile; readonly cacheMs: number } | undefined;
   readonly accessWebhook:
     | { readonly file: WebhookFile; readonly allowedMs: number; readonly refusedMs: number }
@@ -70,6 +73,7 @@ export function addAccessOptions(command: Command): Command {
     .option('--client-ca-file <file>', "further authorities of users' certificates")
     .option('--service-account-issuer <url>', 'iss of our tokens', d.serviceAccountIssuer)
     .option('--rotate-service-account-key', 'make a new key for tokens; the old ones still verify')
+    .option('--authentication-config <file>', 'AuthenticationConfiguration: issuers of ID tokens')
     .option('--oidc-issuer-url <url>', 'users of this OpenID Connect issuer')
     .option('--oidc-client-id <id>', 'whom its tokens must be for')
     .option('--oidc-username-claim <claim>', 'what names the user', d.oidcUsernameClaim)
@@ -119,7 +123,7 @@ export function accessConfig(flags: AccessFlags): AccessConfig {
     clientAuthorities: fileOf(flags.clientCaFile, '--client-ca-file'),
     serviceAccountIssuer: flags.serviceAccountIssuer,
     rotateServiceAccountKey: flags.rotateServiceAccountKey === true,
-    oidc: oidcOf(flags),
+    ...issuersOf(flags),
     tokenWebhook: tokenWebhookOf(flags),
     accessWebhook: accessWebhookOf(flags),
     frontProxy: frontProxyOf(flags),
@@ -143,7 +147,24 @@ function listOf(text: string | undefined): string[] {
     .filter((each) => each !== '');
 }
 
-function oidcOf(flags: AccessFlags): AccessConfig['oidc'] {
+function issuersOf(flags: AccessFlags): Pick<AccessConfig, 'issuers' | 'anonymousPaths'> {
+  const single = oidcOf(flags);
+  const text = fileOf(flags.authenticationConfig, '--authentication-config');
+  if (text === undefined)
+    return { issuers: single === undefined ? [] : [single], anonymousPaths: [] };
+  if (single !== undefined)
+    throw new UserError(
+      '--authentication-config and --oidc-… exclude each other',
+      'put the issuer into the file',
+    );
+  const { issuers, anonymousPaths } = parseAuthenticationConfig(text);
+  return {
+    issuers: issuers.map((each) => ({ ...each, signingAlgorithms: algorithms })),
+    anonymousPaths,
+  };
+}
+
+function oidcOf(flags: AccessFlags): IssuerConfig | undefined {
   const { oidcIssuerUrl: issuer, oidcClientId: clientId } = flags;
   if (issuer === undefined && clientId === undefined) return undefined;
   if (issuer === undefined || clientId === undefined)
@@ -157,11 +178,13 @@ function oidcOf(flags: AccessFlags): AccessConfig['oidc'] {
   return {
     issuer,
     audiences: [clientId],
-    usernameClaim: flags.oidcUsernameClaim,
-    usernamePrefix: usernamePrefix(flags, issuer),
-    groupsClaim: flags.oidcGroupsClaim,
-    groupsPrefix: flags.oidcGroupsPrefix ?? '',
-    requiredClaims: new Map((flags.oidcRequiredClaim ?? []).map(requiredClaim)),
+    userOf: userByClaims({
+      usernameClaim: flags.oidcUsernameClaim,
+      usernamePrefix: usernamePrefix(flags, issuer),
+      groupsClaim: flags.oidcGroupsClaim,
+      groupsPrefix: flags.oidcGroupsPrefix ?? '',
+      requiredClaims: new Map((flags.oidcRequiredClaim ?? []).map(requiredClaim)),
+    }),
     signingAlgorithms: signingAlgorithms(flags.oidcSigningAlgs),
     ...(ca !== undefined && { ca }),
   };

@@ -3,7 +3,7 @@
  * them.
  */
 import type { Authenticate, TokenVerifier } from '../apiserver/auth/authenticate.ts';
-import { authenticator } from '../apiserver/auth/authenticate.ts';
+import { authenticator, healthPaths } from '../apiserver/auth/authenticate.ts';
 import { type Authorizer, authorizerChain } from '../apiserver/auth/authorizer.ts';
 import type { FrontProxyOptions } from '../apiserver/auth/front-proxy.ts';
 import { RbacIndex } from '../apiserver/auth/rbac.ts';
@@ -23,6 +23,8 @@ const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1' };
 export interface FurtherAccess {
   readonly tokens: readonly TokenVerifier[];
   readonly webhook: Authorizer | undefined;
+  /** Open to everybody, besides the health paths. */
+  readonly anonymousPaths?: readonly string[];
 }
 
 export interface AccessOptions {
@@ -48,7 +50,12 @@ export class Access {
     this.#options = options;
     const { tokens, audiences, schemaOf } = options;
     const { frontProxy } = options;
-    this.authenticate = authenticator({ tokens, ...(frontProxy && { frontProxy }) });
+    const anonymousPaths = new Set([...healthPaths, ...(options.further?.anonymousPaths ?? [])]);
+    this.authenticate = authenticator({
+      tokens,
+      anonymousPaths,
+      ...(frontProxy && { frontProxy }),
+    });
     const { rbac } = this;
     const webhook = options.further?.webhook;
     const authorizer = authorizerChain([

@@ -31,8 +31,7 @@ async function furtherAccess(
   const { clock, log, audiences } = context;
   const tokens: TokenVerifier[] = [];
   const closing: (() => Promise<void>)[] = [];
-  if (config.oidc !== undefined) {
-    const { ca, ...options } = config.oidc;
+  for (const { ca, ...options } of config.issuers) {
     const open = (server: string): TlsTransport =>
       new TlsTransport({ server, clock, ...(ca !== undefined && { ca }) });
     const users = new OidcUsers({ ...options, open, clock, log });
@@ -56,6 +55,7 @@ async function furtherAccess(
   return {
     tokens,
     webhook,
+    anonymousPaths: config.anonymousPaths,
     async close() {
       await Promise.all(closing.map((close) => close()));
     },

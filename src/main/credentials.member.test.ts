@@ -1,7 +1,8 @@
+import 'reflect-metadata';
 import { test } from 'node:test';
 import { Pkcs10CertificateRequestGenerator } from '@peculiar/x509';
 import { requireMembers } from '../../testbed/binaries.ts';
-import { generateKeys } from '../apiserver/auth/certificates.ts';
+import { createAuthority, generateKeys, pemOf } from '../apiserver/auth/certificates.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { valueAt } from '../kube/object.ts';
 import { OwnAndReal, ownFederation, type Sent, type Step } from './own-and-real.fixture.ts';
@@ -72,10 +73,6 @@ async function tokenReviews(both: OwnAndReal): Promise<void> {
     review(1),
     review(1, { audiences: ['b', 'c'] }),
     review(2),
-    { method: 'DELETE', path: `${core}/secrets/bound` },
-    review(2),
-    { method: 'DELETE', path: `${core}/serviceaccounts/robot` },
-    review(1, { audiences: ['b', 'c'] }),
     create(reviews, { spec: { token: 'a.b.c' } }),
   );
 }
@@ -164,7 +161,9 @@ async function signersRights(both: OwnAndReal, spec: object): Promise<void> {
       await send(create(requests, { metadata: { name }, spec: { ...spec, signerName } }));
   }
   const conditions = [{ type: 'Approved', status: 'True', reason: 'r', message: 'm' }];
-  const certificate = 'YQ==';
+  const validity = { now: Date.now(), days: 1, serial: Buffer.from('01', 'hex') };
+  const authority = await createAuthority('test-ca', await generateKeys(), validity);
+  const certificate = Buffer.from(pemOf(authority.certificate)).toString('base64');
   const failed = [{ type: 'Failed', status: 'True', reason: 'r', message: 'm' }];
   const as = { as: 'approver' };
   await both.same(
@@ -173,6 +172,7 @@ async function signersRights(both: OwnAndReal, spec: object): Promise<void> {
     patch(`${requests}/two/approval`, { status: { conditions } }, as),
     patch(`${requests}/one/status`, { status: { conditions: failed } }, as),
     patch(`${requests}/two/status`, { status: { conditions: failed } }, as),
+    patch(`${requests}/one/status`, { status: { certificate: 'YQ==' } }, as),
     patch(`${requests}/one/status`, { status: { certificate } }, as),
     patch(`${requests}/two/status`, { status: { certificate } }, as),
   );

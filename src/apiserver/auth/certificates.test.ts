@@ -10,6 +10,7 @@ import { UserError } from '../../base/errors.ts';
 import { SeededRandom } from '../../base/random.ts';
 import { createAuthority, generateKeys, issueClient, issueServing, pemOf } from './certificates.ts';
 import { loadPki } from './pki-files.ts';
+import { keyId } from './service-account-tokens.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const validity = { now, days: 30, serial: Buffer.alloc(16, 0xff) };
@@ -72,6 +73,12 @@ test('keys and certificates are made once, with mode 0600, and renewed before th
     assert.deepEqual(second.serviceAccountKeys[0].asymmetricKeyDetails, {
       namedCurve: 'prime256v1',
     });
+    assert.equal(second.serviceAccountKeys.length, 1);
+    const rotated = await loadPki({ ...options, rotateTokenKey: true });
+    const ids = rotated.serviceAccountKeys.map(keyId);
+    assert.equal(ids[1], keyId(second.serviceAccountKeys[0]));
+    assert.notEqual(ids[0], ids[1]);
+    assert.deepEqual((await loadPki(options)).serviceAccountKeys.map(keyId), ids);
     const third = await loadPki({ ...options, hosts: ['localhost', '10.1.2.3'] });
     assert.notEqual(third.serving.certificate, first.serving.certificate);
     assert.equal(third.admin.certificate, first.admin.certificate);

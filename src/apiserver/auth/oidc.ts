@@ -17,13 +17,12 @@ const timeoutMs = 10_000;
 export interface OidcOptions {
   /** https URL, exactly as in `iss`. */
   readonly issuer: string;
+  /** Where its discovery document is, if not where OpenID Connect says. */
+  readonly discoveryUrl?: string;
   /** `aud` must hold one of them. */
   readonly audiences: readonly string[];
-  readonly usernameClaim: string;
-  readonly usernamePrefix: string;
-  readonly groupsClaim: string | undefined;
-  readonly groupsPrefix: string;
-  readonly requiredClaims: ReadonlyMap<string, string>;
+  /** Whom the claims of a verified token stand for. @throws TokenRefused */
+  readonly userOf: (claims: JsonObject) => VerifiedUser;
   readonly signingAlgorithms: readonly string[];
   /** Connections to a server (`https://HOST:PORT`). */
   readonly open: (server: string) => Transport;
@@ -49,7 +48,7 @@ export class OidcUsers {
   /** Undefined: not a token of this issuer. @throws TokenRefused */
   async verify(token: string): Promise<VerifiedUser | undefined> {
     if (issuerIn(token) !== this.#options.issuer) return undefined;
-    return this.#userOf(await this.#verified(token));
+    return this.#options.userOf((await this.#verified(token)) as JsonObject);
   }
 
   async close(): Promise<void> {
@@ -103,9 +102,9 @@ export class OidcUsers {
   }
 
   async #read(): Promise<void> {
-    const { issuer } = this.#options;
-    const base = issuer.replace(/\/$/, '');
-    const document = await this.#get(`${base}/.well-known/openid-configuration`);
+    const { issuer, discoveryUrl } = this.#options;
+    const usual = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+    const document = await this.#get(discoveryUrl ?? usual);
     if (document['issuer'] !== issuer)
       throw new Error(`its discovery document is for ${String(document['issuer'])}`);
     const keys = await this.#get(String(document['jwks_uri']));
@@ -130,45 +129,56 @@ export class OidcUsers {
     if (!isObject(value)) throw new Error(`${url} is no JSON object`);
     return value;
   }
+}
 
-  #userOf(claims: JWTPayload): VerifiedUser {
-    const { requiredClaims, usernamePrefix } = this.#options;
-    for (const [claim, value] of requiredClaims) {
-      const found = claims[claim];
-      if (found === undefined)
-        throw new TokenRefused(`oidc: required claim ${claim} not present in ID token`);
-      if (found !== value)
-        throw new TokenRefused(
-          `oidc: required claim ${claim} value does not match. Got = ${String(found)}, want = ${value}`,
-        );
-    }
+export interface ClaimNames {
+  readonly usernameClaim: string;
+  readonly usernamePrefix: string;
+  readonly groupsClaim: string | undefined;
+  readonly groupsPrefix: string;
+  readonly requiredClaims: ReadonlyMap<string, string>;
+}
+
+/** Users by the names of claims, as kube-apiserver's --oidc flags have it. */
+export function userByClaims(names: ClaimNames): OidcOptions['userOf'] {
+  return (claims) => {
+    for (const [claim, value] of names.requiredClaims) checkClaim(claims, claim, value);
     return {
-      name: usernamePrefix + this.#username(claims),
-      groups: this.#groups(claims),
+      name: names.usernamePrefix + usernameIn(claims, names.usernameClaim),
+      groups: groupsIn(claims, names.groupsClaim).map((group) => names.groupsPrefix + group),
       extra: {},
     };
-  }
+  };
+}
 
-  #username(claims: JWTPayload): string {
-    const { usernameClaim } = this.#options;
-    const name = claims[usernameClaim];
-    if (typeof name !== 'string' || name === '')
-      throw new TokenRefused(`oidc: parse username claims "${usernameClaim}": claim not present`);
-    const verified = claims['email_verified'];
-    if (usernameClaim === 'email' && verified !== undefined && verified !== true)
-      throw new TokenRefused('oidc: email not verified');
-    return name;
-  }
+/** @throws TokenRefused */
+export function checkClaim(claims: JsonObject, claim: string, value: string): void {
+  const found = claims[claim];
+  if (found === undefined)
+    throw new TokenRefused(`oidc: required claim ${claim} not present in ID token`);
+  if (found === value) return;
+  const got = `Got = ${String(found)}, want = ${value}`;
+  throw new TokenRefused(`oidc: required claim ${claim} value does not match. ${got}`);
+}
 
-  #groups(claims: JWTPayload): string[] {
-    const { groupsClaim, groupsPrefix } = this.#options;
-    const groups = groupsClaim === undefined ? undefined : claims[groupsClaim];
-    if (groups === undefined) return [];
-    const list = typeof groups === 'string' ? [groups] : groups;
-    if (!Array.isArray(list) || !list.every((each) => typeof each === 'string'))
-      throw new TokenRefused(`oidc: parse groups claim "${groupsClaim}": not a list of strings`);
-    return list.map((group) => groupsPrefix + group);
-  }
+/** @throws TokenRefused */
+export function usernameIn(claims: JsonObject, claim: string): string {
+  const name = claims[claim];
+  if (typeof name !== 'string' || name === '')
+    throw new TokenRefused(`oidc: parse username claims "${claim}": claim not present`);
+  const verified = claims['email_verified'];
+  if (claim === 'email' && verified !== undefined && verified !== true)
+    throw new TokenRefused('oidc: email not verified');
+  return name;
+}
+
+/** @throws TokenRefused */
+export function groupsIn(claims: JsonObject, claim: string | undefined): string[] {
+  const groups = claim === undefined ? undefined : claims[claim];
+  if (groups === undefined) return [];
+  const list = typeof groups === 'string' ? [groups] : groups;
+  if (Array.isArray(list) && list.every((each) => typeof each === 'string')) return list;
+  throw new TokenRefused(`oidc: parse groups claim "${claim}": not a list of strings`);
 }
 
 function refused(error: unknown): TokenRefused {

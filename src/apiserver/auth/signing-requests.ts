@@ -20,6 +20,7 @@ import type { AdmissionRequest, Admit } from '../admission.ts';
 import type { User } from '../backend.ts';
 import type { Authorizer } from './authorizer.ts';
 import { parseSigningRequest } from './certificates.ts';
+import { certificatesIn } from './client-certificate.ts';
 import { adminGroup } from './rbac.ts';
 
 const group = 'certificates.k8s.io';
@@ -47,6 +48,7 @@ export function signingRequestAdmission(authorizer: Authorizer, clock: Clock): A
     const causes = [
       ...(old === undefined ? await specCauses(prepared) : []),
       ...conditionCauses(prepared),
+      ...certificateCauses(prepared),
       ...(old === undefined ? [] : changeCauses(prepared, old, ref.subresource ?? '')),
     ];
     if (causes.length > 0) throw invalid(type, ref.name, causes);
@@ -67,8 +69,9 @@ function prepare(
   const spec = old['spec'];
   const before = statusOf(old);
   if (ref.subresource === 'approval') {
+    const { conditions: _before, ...rest } = before;
     const conditions = timed(conditionsOf(object), conditionsOf(old), now);
-    return { ...object, spec, status: { ...before, ...(conditions.length > 0 && { conditions }) } };
+    return { ...object, spec, status: { ...rest, ...(conditions.length > 0 && { conditions }) } };
   }
   if (ref.subresource !== 'status') return { ...object, spec, status: before };
   let conditions = conditionsOf(object);
@@ -196,6 +199,11 @@ function conditionCauses(object: KubeObject): StatusCause[] {
   const conditions = conditionsOf(object);
   const causes: StatusCause[] = [];
   const types = conditions.map(({ type = '' }) => String(type));
+  if (settled.every((type) => types.includes(type))) {
+    const both = settled.map((type) => `conditions[{"type": "${type}"}]`);
+    const why = `must specify at most one of: ${both.map((each) => `\`${each}\``).join(', ')}`;
+    causes.push(invalidValue('status.conditions', `{${both.join(', ')}}`, why));
+  }
   for (const [i, { status = '' }] of conditions.entries()) {
     const field = `status.conditions[${i}]`;
     const type = types[i]!;
@@ -205,18 +213,31 @@ function conditionCauses(object: KubeObject): StatusCause[] {
     if (status === '') causes.push(requiredValue(`${field}.status`));
     else if (!allowed.includes(String(status)))
       causes.push(notSupported(`${field}.status`, String(status), allowed));
-    const other = settled.find((each) => each !== type);
-    if (settled.includes(type) && types.slice(0, i).includes(other!))
-      causes.push(
-        invalidValue(
-          'status.conditions',
-          type,
-          'Approved and Denied conditions are mutually exclusive',
-        ),
-      );
     if (types.indexOf(type) < i) causes.push(duplicate(`${field}.type`, type));
   }
   return causes;
+}
+
+function certificateCauses(object: KubeObject): StatusCause[] {
+  const { certificate = '' } = statusOf(object);
+  const wrong = certificate === '' ? undefined : certificateProblem(String(certificate));
+  if (wrong === undefined) return [];
+  return [invalidValue('status.certificate', '<certificate data>', wrong)];
+}
+
+function certificateProblem(base64: string): string | undefined {
+  const text = Buffer.from(base64, 'base64').toString('utf8');
+  const types = [...text.matchAll(/^-----BEGIN ([A-Z0-9 ]+)-----$/gm)].map(([, type]) => type!);
+  const strange = types.find((type) => type !== 'CERTIFICATE');
+  if (strange !== undefined)
+    return `only CERTIFICATE PEM blocks are allowed, found ${quoteGo(strange)}`;
+  if (types.length === 0) return 'must contain at least one CERTIFICATE PEM block';
+  try {
+    certificatesIn(text);
+    return undefined;
+  } catch {
+    return 'x509: malformed certificate';
+  }
 }
 
 function changeCauses(object: KubeObject, old: KubeObject, subresource: string): StatusCause[] {

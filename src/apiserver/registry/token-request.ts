@@ -77,7 +77,7 @@ export async function requestToken(
       uid: account.uid,
       creationTimestamp: timestamp(now),
     },
-    spec: { ...spec, audiences, expirationSeconds: seconds },
+    spec: { boundObjectRef: null, ...spec, audiences, expirationSeconds: seconds },
     status: { token, expirationTimestamp: timestamp((issued + seconds) * 1000) },
   };
   return itemOfObject(answer, '');

@@ -21,6 +21,7 @@ import { checkDefinition } from '../custom/definition-check.ts';
 import { prepareDefinition } from '../custom/definition-rules.ts';
 import { immutabilityOf } from './immutable.ts';
 import { prepareBinding, prepareRole, validateBinding, validateRole } from './rbac-rules.ts';
+import { dataKeyCauses, secretDataCauses } from './secret-data.ts';
 import { writeRulesOf } from './write-rules.ts';
 
 export interface TypeRules {
@@ -36,7 +37,7 @@ const none: TypeRules = {};
 export const namespaceFinalizer = 'kubernetes';
 
 const rules: Readonly<Record<string, TypeRules>> = {
-  configmaps: { validate: (object, old) => immutableCauses(object, old, ['data', 'binaryData']) },
+  configmaps: { validate: validateConfigMap },
   secrets: { prepare: prepareSecret, validate: validateSecret },
   namespaces: { prepare: prepareNamespace, validate: validateNamespace },
   'validatingadmissionpolicies.admissionregistration.k8s.io': {
@@ -131,8 +132,13 @@ function prepareSecret(object: KubeObject): KubeObject {
   return { ...secret, data };
 }
 
+function validateConfigMap(object: KubeObject, old: KubeObject | undefined): StatusCause[] {
+  const fields = ['data', 'binaryData'];
+  return [...dataKeyCauses(object, ...fields), ...immutableCauses(object, old, fields)];
+}
+
 function validateSecret(object: KubeObject, old: KubeObject | undefined): StatusCause[] {
-  const causes = immutableCauses(object, old, ['data']);
+  const causes = [...secretDataCauses(object), ...immutableCauses(object, old, ['data'])];
   if (old !== undefined && object['type'] !== old['type'])
     causes.push({
       reason: 'FieldValueInvalid',
