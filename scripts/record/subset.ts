@@ -26,6 +26,7 @@ const kept: Readonly<Record<string, readonly string[]>> = {
   'apis/admissionregistration.k8s.io/v1': ['*'],
   'apis/authentication.k8s.io/v1': ['*'],
   'apis/authorization.k8s.io/v1': ['*'],
+  'apis/certificates.k8s.io/v1': ['certificatesigningrequests'],
 };
 
 /** The subset, with only the schemas that it refers to. */

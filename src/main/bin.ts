@@ -7,6 +7,7 @@ import { SystemRandom } from '../base/random.ts';
 import type { CommandContext } from '../cli/commands/join.ts';
 import { fromOptions } from '../cli/output.ts';
 import { runProgram } from '../cli/program.ts';
+import { addAccessOptions } from './access-options.ts';
 import { addAuditOptions } from './audit-options.ts';
 import { sandboxCast } from './demo.ts';
 import { addDemo } from './demo-command.ts';
@@ -37,7 +38,7 @@ function addServe(program: Command, { output }: CommandContext): void {
     )
     .option('--failover-after <duration>', 'replace the replicas of a cluster out of reach', '5m')
     .option('--no-preflight', 'do not ask a member before accepting an object');
-  addAuditOptions(addRunningOptions(command))
+  addAuditOptions(addAccessOptions(addRunningOptions(command)))
     .addHelpText(
       'after',
       `
