@@ -8,6 +8,7 @@ import { ApiError } from '../kube/status.ts';
 import type { RequestContext } from './backend.ts';
 import { documentPath } from './catalog/union.ts';
 import type { Catalog } from './catalog.ts';
+import { Swagger } from './swagger.ts';
 import type { ApiRequest, ApiResponse } from './types.ts';
 import type { NonResource } from './types-source.ts';
 
@@ -22,10 +23,12 @@ const immutable = 'public, immutable, max-age=31536000';
 
 export class OpenApi implements NonResource {
   readonly #catalog: Catalog;
+  readonly #swagger: Swagger;
   #root: { readonly bytes: Buffer; readonly etag: string } | undefined;
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
+    this.#swagger = new Swagger(catalog);
     catalog.onChange(() => {
       this.#root = undefined;
     });
@@ -80,15 +83,20 @@ export class OpenApi implements NonResource {
     return (hash.includes('-') ? sha(Buffer.from(hash)) : hash).toUpperCase();
   }
 
-  /**
-   * In protobuf only, as kubectl and Argo CD ask for it; what no member has told yet cannot be had.
-   */
+  /** In protobuf only as the newest member tells it, and not before there is one. */
   #v2(request: ApiRequest): ApiResponse {
-    const document = this.#catalog.openapiV2();
-    if (document === undefined || !askedAs.some((type) => accepts(request, type)))
-      throw notAcceptable();
-    const etag = `"${document.hash.toUpperCase()}"`;
-    return answer(request, { bytes: document.bytes, etag, contentType: gnosticV2 });
+    const json = 'application/json';
+    for (const range of rangesOf(request)) {
+      if (askedAs.includes(range)) {
+        const document = this.#catalog.openapiV2();
+        if (document === undefined) continue;
+        const etag = `"${document.hash.toUpperCase()}"`;
+        return answer(request, { bytes: document.bytes, etag, contentType: gnosticV2 });
+      }
+      if (covers(range, json))
+        return answer(request, { ...this.#swagger.document(), contentType: json });
+    }
+    throw notAcceptable();
   }
 }
 
@@ -103,10 +111,16 @@ function answer(
 }
 
 function accepts(request: ApiRequest, type: string): boolean {
-  const ranges = (request.headers['accept'] ?? '*/*')
-    .split(',')
-    .map((r) => r.split(';', 1)[0]!.trim());
-  return ranges.some((range) => range === type || range === '*/*' || range === 'application/*');
+  return rangesOf(request).some((range) => covers(range, type));
+}
+
+function rangesOf(request: ApiRequest): string[] {
+  const accept = request.headers['accept'] ?? '*/*';
+  return accept.split(',').map((range) => range.split(';', 1)[0]!.trim());
+}
+
+function covers(range: string, type: string): boolean {
+  return range === type || range === '*/*' || range === 'application/*';
 }
 
 function notAcceptable(): ApiError {
