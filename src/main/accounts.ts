@@ -30,6 +30,10 @@ export class Accounts {
       audiences: [issuer],
       clock,
       accountUid: (namespace, name) => this.#informer?.cache.get(`${namespace}/${name}`),
+      currentUid: async (namespace, name) => {
+        const place = { group: '', version: 'v1', resource: 'serviceaccounts', namespace, name };
+        return (await this.#client?.find(pathOf(place)))?.object().metadata.uid;
+      },
       boundObject: async (kind, namespace, name) => {
         const place = kind === 'node' ? {} : { namespace };
         const path = pathOf({ group: '', version: 'v1', resource: `${kind}s`, name, ...place });

@@ -37,8 +37,13 @@ export interface ServiceAccountTokenOptions {
   /** A token must be for one of these to be a credential here. */
   readonly audiences: readonly string[];
   readonly clock: Clock;
-  /** The uid of an account as it stands now; undefined: it is gone and so are its tokens. */
+  /** The uid of an account as last heard of. */
   readonly accountUid: (namespace: string, name: string) => string | undefined;
+  /**
+   * Asked when that is not the token's; undefined: the account is gone and so are its tokens.
+   * Absent: what was heard last is so.
+   */
+  readonly currentUid?: (namespace: string, name: string) => Promise<string | undefined>;
   /** An object that a token is bound to, as it stands now; absent: all stand. */
   readonly boundObject?: (
     kind: BoundKind,
@@ -120,12 +125,22 @@ export class ServiceAccountTokens implements TokenSigner {
       throw new TokenRefused('service account token has expired');
     if (now + 1 < claims.notBefore)
       throw new TokenRefused('service account token is not valid yet');
-    const { namespace, name, uid } = claims;
-    const standing = this.#options.accountUid(namespace, name);
-    if (standing === undefined) throw new TokenRefused(`serviceaccounts "${name}" not found`);
-    if (standing !== uid)
-      throw new TokenRefused(`service account UID (${standing}) does not match claim (${uid})`);
     const user = { ...userOf(claims), audiences };
+    const { namespace, name, uid } = claims;
+    const { accountUid, currentUid } = this.#options;
+    const heard = accountUid(namespace, name);
+    if (heard === uid || currentUid === undefined) {
+      refuseOtherAccount(claims, heard);
+      return this.#bound(claims, token, user);
+    }
+    // An account may be used before the news of it has come here.
+    return currentUid(namespace, name).then((current) => {
+      refuseOtherAccount(claims, current);
+      return this.#bound(claims, token, user);
+    });
+  }
+
+  #bound(claims: Claims, token: string, user: VerifiedUser): VerifiedUser | Promise<VerifiedUser> {
     if (claims.secret !== undefined) return this.#inSecret(claims, token).then(() => user);
     const bound = Object.keys(claims.bound) as BoundKind[];
     // A pod's node is told for information only.
@@ -186,6 +201,12 @@ export class ServiceAccountTokens implements TokenSigner {
     if (stored.length !== sent.length || !timingSafeEqual(stored, sent))
       throw new TokenRefused("Token does not match server's copy");
   }
+}
+
+function refuseOtherAccount({ name, uid }: Claims, standing: string | undefined): void {
+  if (standing === undefined) throw new TokenRefused(`serviceaccounts "${name}" not found`);
+  if (standing !== uid)
+    throw new TokenRefused(`service account UID (${standing}) does not match claim (${uid})`);
 }
 
 /** The claims of the token that stands in a Secret. */
