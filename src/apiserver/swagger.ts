@@ -1,6 +1,6 @@
 /**
- * /openapi/v2 in JSON, made of the OpenAPI v3 documents when somebody asks. What a document gives is
- * kept, so that a new custom kind costs only its own.
+ * /openapi/v2 in JSON, made of the OpenAPI v3 documents when somebody asks. What a document gives
+ * is kept, so that a new custom kind costs only its own.
  */
 import { createHash } from 'node:crypto';
 import { parseJson, stringifyJson } from '../kube/json.ts';

@@ -1,6 +1,6 @@
 /**
- * OpenAPI v2 from OpenAPI v3, as kube-apiserver publishes one beside the other: what v2 has no words
- * for is left out.
+ * OpenAPI v2 from OpenAPI v3, as kube-apiserver publishes one beside the other: what v2 has no
+ * words for is left out.
  */
 import { isObject, type Json, type JsonObject } from './object.ts';
 
