@@ -32,6 +32,7 @@ import { revisionOf } from './registry/revision.ts';
 import { scaleOf } from './registry/scale.ts';
 import { type ScaleWrite, scalePatch, scaleUpdate } from './registry/scale-writes.ts';
 import {
+  checkAccountNamed,
   requestToken,
   type TokenRequestOptions,
   type TokenSigner,
@@ -251,6 +252,7 @@ export class Registry implements Backend {
     const isAccount = ref.type.group === '' && ref.type.resource === 'serviceaccounts';
     if (signer === undefined || !isAccount) throw noSubresource(ref);
     const account = await this.#find(ref);
+    checkAccountNamed(account, body.object);
     const { namespace, name } = ref;
     const metadata = { ...body.object.metadata, namespace, name };
     const sent = { ...body.object, metadata };

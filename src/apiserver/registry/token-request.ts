@@ -43,7 +43,6 @@ export async function requestToken(
   { signer, random, now, find }: TokenRequestOptions,
 ): Promise<StoredItem> {
   if (request.kind !== 'TokenRequest') throw badRequest('the body must be a TokenRequest');
-  checkMeta(account, request);
   const spec = isObject(request['spec']) ? request['spec'] : {};
   const audiences = Array.isArray(spec['audiences']) ? spec['audiences'].map(String) : [];
   if (audiences.length > audiencesMax) throw badRequest('too many audiences');
@@ -85,7 +84,11 @@ export async function requestToken(
 
 const tokenRequest = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
 
-function checkMeta(account: StoredItem, { metadata = {} }: KubeObject): void {
+/**
+ * What a request says of its account must be so.
+ * @throws ApiError 409, 422
+ */
+export function checkAccountNamed(account: StoredItem, { metadata = {} }: KubeObject): void {
   const { name = '', namespace = '', uid = '' } = metadata;
   const refuse = (field: string, value: string): ApiError =>
     invalid(tokenRequest, account.name, [
