@@ -43,9 +43,28 @@ export function decodeObject(options: DecodeOptions): KubeObject {
   if (unknowns === undefined) return decoded;
   const all = [...problems, ...unknowns.map((path) => `unknown field "${path}"`)];
   if (all.length === 0) return decoded;
+  if (schema.native && problems.length > 0 && unknowns.length > 0) inDocumentOrder(all, object);
   if (fieldValidation === 'Strict') throw refuse(`strict decoding error: ${all.join(', ')}`);
   for (const text of all) options.warn(text);
   return decoded;
+}
+
+/**
+ * Go's decoder of native kinds tells problems as it comes to them. Of a field that is there twice
+ * the first place counts here, the second there.
+ */
+function inDocumentOrder(problems: string[], object: KubeObject): void {
+  const places = new Map<string, number>();
+  const walk = (value: unknown, path: string): void => {
+    places.set(path, places.size);
+    if (Array.isArray(value)) for (const [i, one] of value.entries()) walk(one, `${path}[${i}]`);
+    else if (isObject(value))
+      for (const key of Object.keys(value)) walk(value[key], path === '' ? key : `${path}.${key}`);
+  };
+  walk(object, '');
+  const placeOf = (text: string): number =>
+    places.get(/^(?:duplicate|unknown) field "(.*)"$/.exec(text)?.[1] ?? '') ?? 0;
+  problems.sort((a, b) => placeOf(a) - placeOf(b));
 }
 
 /** One value of a custom kind without fields that its schema does not know. */

@@ -90,6 +90,9 @@ test('a template must say what its containers ask for, or a LimitRange says it',
   assert.deepEqual(await used(world), { 'requests.cpu': '600m' });
   await world.delete(world.ref('/v1/limitranges', 'l'));
   assert.deepEqual(await used(world), { 'requests.cpu': '0' });
+  await world.create(deployments, deployment('none', 0));
+  const asking = world.patch(world.ref(deployments, 'none'), { spec: { replicas: 1 } });
+  await assert.rejects(asking, /must specify/);
 });
 
 test('writes at the same time cannot pass together what one of them may not', async () => {

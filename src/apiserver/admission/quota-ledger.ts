@@ -138,7 +138,8 @@ export class QuotaLedger {
     const { object, old, type, ref } = request;
     if (kind === undefined || !inScopes(quota.scopes, kind, object)) return undefined;
     const pods = podsAsked(kind, object);
-    const missing = pods === undefined ? '' : missingRequests(quota.hard, pods, space.defaults);
+    const asks = pods !== undefined && pods.count > 0;
+    const missing = asks ? missingRequests(quota.hard, pods, space.defaults) : '';
     if (missing !== '' && (old === undefined || changesPods(kind, object, old)))
       throw forbiddenBy({ type, name: ref.name }, `failed quota: ${quota.name}: ${missing}`);
     const delta = taken(quota, kind, { object, defaults: space.defaults });
@@ -263,7 +264,8 @@ function taken(
 }
 
 function changesPods(kind: string, object: KubeObject, old: KubeObject): boolean {
-  return !deepEqual(podsAsked(kind, object)?.spec, podsAsked(kind, old)?.spec);
+  const before = podsAsked(kind, old);
+  return !before?.count || !deepEqual(podsAsked(kind, object)?.spec, before.spec);
 }
 
 function allDefaults(limitRanges: readonly KubeObject[]): ContainerDefaults {
