@@ -84,6 +84,10 @@ function sharedSchemas(meta: JsonObject): JsonObject {
   return kept;
 }
 
+const metadataText =
+  "Standard object's metadata. More info: " +
+  'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata';
+
 function addKind({ paths, components }: Document, { type, schema }: Kind): void {
   const { group, version, kind } = type;
   const name = `${group.split('.').reverse().join('.')}.${version}.${kind}`;
@@ -91,12 +95,12 @@ function addKind({ paths, components }: Document, { type, schema }: Kind): void 
   const properties = {
     apiVersion: { type: 'string' },
     kind: { type: 'string' },
-    metadata: { allOf: [reference(objectMeta)], default: {} },
     ...(schema['properties'] as JsonObject | undefined),
+    metadata: { description: metadataText, allOf: [reference(objectMeta)], default: {} },
   };
   components.schemas[name] = {
     ...schema,
-    properties: { ...properties, metadata: { allOf: [reference(objectMeta)], default: {} } },
+    properties,
     'x-kubernetes-group-version-kind': [gvk],
   };
   components.schemas[`${name}List`] = {
