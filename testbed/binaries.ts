@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { versionsKey } from './versions.ts';
 
-/** What a test needs: API servers only, whole clusters with nodes, the older Kubernetes too. */
-export type Need = 'bare' | 'full' | 'older';
+/**
+ * What a test needs: API servers only, whole clusters with nodes, the older Kubernetes too, the
+ * tests of Kubernetes itself.
+ */
+export type Need = 'bare' | 'full' | 'older' | 'upstream';
 
 const bare = ['etcd', 'kube-apiserver', 'kubectl'];
 const controllers = ['kube-controller-manager', 'kube-scheduler'];
@@ -15,6 +18,7 @@ const needed: Record<Need, readonly string[]> = {
   bare,
   full: [...bare, ...controllers, 'kwok'],
   older: [...bare, ...['kube-apiserver', 'kubectl', ...controllers].map((name) => `older/${name}`)],
+  upstream: ['e2e.test'],
 };
 
 /** Where the binaries are or belong: KUBEBUILDER_ASSETS, else a cache folder of these versions. */

@@ -14,7 +14,7 @@ Usage: npm run testbed -- COMMAND [OPTIONS]
 
 Commands:
   up      start a fleet, print its kubeconfigs, stay until Ctrl-C; then nothing is left
-  build   build the real binaries once (about ten minutes when cold)
+  build   build the real binaries once (about twelve minutes when cold)
 
 Options of up:
   --members N         how many clusters (default 4)

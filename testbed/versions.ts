@@ -14,6 +14,8 @@ export interface Binary {
   readonly version: string;
   /** Kubernetes executables carry their version through the linker: clients parse it. */
   readonly stamped: boolean;
+  /** Made of the package's tests. */
+  readonly tests?: boolean;
 }
 
 /** The folder with one Go module per set of binaries. */
@@ -23,9 +25,10 @@ const kubernetes = pinned('kubernetes', 'k8s.io/kubernetes');
 const older = pinned('older', 'k8s.io/kubernetes');
 const etcd = pinned('etcd', 'go.etcd.io/etcd/server/v3');
 const kwok = pinned('kwok', 'sigs.k8s.io/kwok');
+const upstream = pinned('e2e', 'k8s.io/kubernetes');
 
 /** Versions of what runs, such as `v1.37.2`. */
-export const versions = { kubernetes, older, etcd, kwok } as const;
+export const versions = { kubernetes, older, etcd, kwok, upstream } as const;
 
 /** Changes whenever a pinned version changes: the name of the cache folder. */
 export const versionsKey =
@@ -41,6 +44,7 @@ export const binaries: readonly Binary[] = [
   ...programs.map((name) =>
     entry(`older/${name}`, 'older', `k8s.io/kubernetes/cmd/${name}`, older),
   ),
+  { ...entry('e2e.test', 'e2e', 'k8s.io/kubernetes/test/e2e', upstream), tests: true },
 ];
 
 function entry(file: string, module: string, mainPackage: string, version: string): Binary {
