@@ -24,6 +24,18 @@ export function metadataOf(bytes: Buffer): Buffer {
   return bytes.subarray(start, endOfObject(bytes, start));
 }
 
+const brace = Buffer.from('{');
+
+/**
+ * Canonical bytes without apiVersion and kind: items of a built-in list do not repeat what their
+ * list says.
+ */
+export function withoutType(bytes: Buffer): [Buffer, Buffer] {
+  const found = bytes.indexOf(metadataField);
+  assert(found >= 0, 'canonical bytes have metadata');
+  return [brace, bytes.subarray(found)];
+}
+
 /** The offset after the `}` that closes the `{` at `start`. */
 function endOfObject(bytes: Buffer, start: number): number {
   let depth = 0;

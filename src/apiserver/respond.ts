@@ -12,7 +12,7 @@ import { ApiError, badRequest, type Status } from '../kube/status.ts';
 import { stringifyYaml } from '../kube/yaml.ts';
 import type { Item, ListResult } from './backend.ts';
 import { type Call, kindOf } from './handlers/call.ts';
-import { indentJson, joinPieces, metadataOf } from './json-bytes.ts';
+import { indentJson, joinPieces, metadataOf, withoutType } from './json-bytes.ts';
 import {
   type Encoding,
   mediaTypeOf,
@@ -111,9 +111,10 @@ function listParts(
     case undefined: {
       if (form.encoding === 'protobuf') return protobufList(protobuf, undefined, call.parts.frames);
       const head = listHead(type.listKind, apiVersionOf(type), metadata);
+      const builtIn = hasProtobuf(apiVersionOf(type), type.kind);
       return joined(
         head,
-        list.items.map((item) => [item.bytes]),
+        items.map(({ bytes }) => (builtIn ? withoutType(bytes) : [bytes])),
       );
     }
     case 'PartialObjectMetadata':

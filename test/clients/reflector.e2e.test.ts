@@ -1,0 +1,42 @@
+/** client-go's informers under churn, with its own detector of inconsistencies switched on. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { requireMembers } from '../../testbed/binaries.ts';
+import { ServedFederation } from '../e2e/serving.ts';
+import { clientProgram } from './build.ts';
+
+const run = promisify(execFile);
+const seconds = 6;
+
+test('informers of client-go hold what a list says, in JSON and in protobuf', async (t) => {
+  // The program needs Go to be built, as the binaries of members do.
+  if (!(await requireMembers(t, 'bare'))) return;
+  const program = await clientProgram('reflector');
+  const federation = await ServedFederation.start();
+  t.after(async () => {
+    await federation.stop();
+    await rm(federation.folder, { recursive: true });
+  });
+  for (const media of ['application/json', 'application/vnd.kubernetes.protobuf']) {
+    const { stdout, stderr } = await run(program, [String(seconds), media], {
+      env: {
+        ...process.env,
+        KUBECONFIG: federation.kubeconfig,
+        KUBE_WATCHLIST_INCONSISTENCY_DETECTOR: 'true',
+        KUBE_LIST_FROM_CACHE_INCONSISTENCY_DETECTOR: 'true',
+      },
+      timeout: 90_000,
+    });
+    // The informer that lived through the churn, and one that came after it.
+    const found = [...stdout.matchAll(/^equal objects=(\d+) starts=(\d+) changes=(\d+)$/gm)];
+    assert.equal(found.length, 2, `${stdout}\n${stderr}`);
+    const [, objects, starts, changes] = found[0]!.map(Number);
+    assert.ok(objects! > 10 && starts! > 3 && changes! > 100, `${media}: ${found[0]![0]}`);
+    // Falling back to a list would hide what the test looks for.
+    assert.doesNotMatch(stderr, /fall(?:ing|s)? back|watch-list.*unexpected/i);
+    t.diagnostic(`${media}: ${found[0]![0]}`);
+  }
+});
