@@ -10,6 +10,8 @@ import { CatalogReader, OpenapiDocuments } from './catalog-reader.ts';
 const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
 const apiServices = '/apis/apiregistration.k8s.io/v1/apiservices';
 
+const nothing = { ...answer(200, {}), bytes: () => Promise.resolve(Buffer.alloc(0)) };
+
 async function settle(): Promise<void> {
   for (let i = 0; i < 15; i++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -23,6 +25,8 @@ class TypedMember {
   ]);
   /** Paths that answer 503, as those of an aggregated server that is down. */
   readonly down = new Set<string>();
+  /** Paths whose document is gone already: 200 and nothing. */
+  readonly going = new Set<string>();
   discovery = 'APIGroupDiscoveryList';
 
   constructor() {
@@ -45,6 +49,7 @@ class TypedMember {
       if (url.pathname.startsWith('/openapi/v3/')) {
         const name = url.pathname.slice('/openapi/v3/'.length);
         if (this.down.has(name)) return failure(503, 'ServiceUnavailable');
+        if (this.going.has(name)) return nothing;
         return answer(200, { document: name, hash: url.searchParams.get('hash') });
       }
       return undefined;
@@ -144,6 +149,17 @@ test('members with equal documents hold and fetch them once', async () => {
 test('an aggregated server that is down takes only its own document along', async () => {
   const member = new TypedMember();
   member.down.add('apis/apps/v1');
+  const clock = new StepClock();
+  const { reader, seen } = read(member, clock);
+  reader.start();
+  await run(clock, 100);
+  assert.deepEqual([...seen[0]!.openapiV3.keys()], ['api/v1']);
+  await reader.stop();
+});
+
+test('the document of a group that goes just now is none', async () => {
+  const member = new TypedMember();
+  member.going.add('apis/apps/v1');
   const clock = new StepClock();
   const { reader, seen } = read(member, clock);
   reader.start();

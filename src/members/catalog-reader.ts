@@ -220,13 +220,17 @@ function etagOf(answer: Answer): string {
   return typeof etag === 'string' ? etag : '';
 }
 
+const openBrace = 0x7b;
+
 async function fetchV3(
   client: RestClient,
   url: string,
   signal: AbortSignal,
 ): Promise<Buffer | undefined> {
   try {
-    return (await client.get(url, { signal })).bytes;
+    const { bytes } = await client.get(url, { signal });
+    // Of a group that goes just now, a real kube-apiserver answers 200 and nothing.
+    return bytes[0] === openBrace ? bytes : undefined;
   } catch (error) {
     // An aggregated server that is down takes nothing but its own types with it.
     if (error instanceof ApiError && (error.code === 404 || error.code === 503)) return undefined;

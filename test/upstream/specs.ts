@@ -12,6 +12,9 @@ export const causes = {
   'made-in-members':
     'waits for ReplicaSets or pods that controllers of a member make; the federation does not ' +
     'show them yet',
+  'added-in-members':
+    'expects what a built-in admission adds for one cluster, such as the volume with a token: the ' +
+    'federation stores what was sent, its members add (docs/decisions/0073)',
 } as const satisfies Readonly<Record<string, string>>;
 
 export type Cause = keyof typeof causes;
