@@ -9,7 +9,7 @@ import { shown } from './explore.ts';
 import { sequences } from './operations.ts';
 
 /** One that found nothing; `npm run differential` looks for more. */
-const seed = 7;
+const seed = 11;
 const timeLimitMs = 25_000;
 
 /** Of what is sent of each sort, this much must be accepted: a refusal proves less. */
@@ -36,7 +36,7 @@ test('sequences of writes have the outcome that they have in a real kube-apiserv
         const difference = await compare({ oracle, ours, sequence, name, tally });
         if (difference !== undefined) assert.fail(`${difference.where}\n${shown(difference)}`);
       }),
-      { seed, numRuns: 300, interruptAfterTimeLimit: timeLimitMs },
+      { seed, numRuns: 300, interruptAfterTimeLimit: timeLimitMs, includeErrorInReport: true },
     );
   } finally {
     await ours.close();

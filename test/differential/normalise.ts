@@ -23,7 +23,7 @@ const allocated: readonly string[] = ['clusterIPs', 'ipFamilies', 'ipFamilyPolic
 /**
  * An answer without what may differ. `untold`: the refused patch is not compared as it is quoted.
  * Of a Secret kube-apiserver shows the whole object, we show the patch only; and Go's library takes
- * some directives out of a strategic patch before it is shown.
+ * some directives and nulls out of a strategic patch before it is shown.
  */
 export function normalised(
   { status, contentType, body, warnings }: Answer,
