@@ -17,6 +17,7 @@ import { readBaseTypes } from './catalog/recorded.ts';
 import { Catalog } from './catalog.ts';
 import { conversionOf } from './conversions.ts';
 import { ConvertingBackend } from './converting.ts';
+import { ConversionCalls } from './custom/conversion-calls.ts';
 import { ServedDefinitions } from './custom/served-definitions.ts';
 import { Discovery } from './discovery.ts';
 import { OpenApi } from './openapi.ts';
@@ -93,9 +94,17 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   });
   await definitions.start();
   await createNamespaces(catalog, registry);
+  const conversions =
+    admission === undefined
+      ? undefined
+      : new ConversionCalls({ ...options, open: admission.openWebhook });
   const typeSource: TypeSource = {
     lookup: (group, version, resource) => catalog.lookup(group, version, resource),
-    backendFor: converting(catalog, (type) => backendFor?.(type, registry) ?? registry),
+    backendFor: converting(
+      catalog,
+      (type) => backendFor?.(type, registry) ?? registry,
+      conversions,
+    ),
     columnsFor: (type) => catalog.columnsOf(type),
   };
   return {
@@ -110,6 +119,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     ],
     close() {
       definitions.stop();
+      void conversions?.close();
       registry.close();
       chain?.close();
     },
@@ -120,13 +130,14 @@ export async function createApi(options: ApiOptions): Promise<Api> {
 function converting(
   catalog: Catalog,
   direct: (type: ResourceType) => Backend,
+  calls: ConversionCalls | undefined,
 ): (type: ResourceType) => Backend {
   const known = new WeakMap<ResourceType, Backend | 'direct'>();
   const backendOf = (type: ResourceType): Backend | 'direct' => {
     const { storedAs } = catalog.factsOf(type);
     const stored = storedAs.slice(storedAs.indexOf('/') + 1);
-    const conversion = conversionOf(type, stored);
     const storedType = catalog.lookup(type.group, stored, type.resource);
+    const conversion = conversionOf(type, stored) ?? catalog.customConversion(type, stored, calls);
     if (conversion === undefined || storedType === undefined) return 'direct';
     const backend = (): Backend => direct(storedType);
     return new ConvertingBackend({ conversion, storedType, backend, types: catalog });

@@ -24,7 +24,9 @@ import { scalePathsOf } from './catalog/scale-paths.ts';
 import { type Served, type ServedType, servedOf, typeKey } from './catalog/served.ts';
 import { byAge, documentPath, type TypeSet, type UnitedGroup, unite } from './catalog/union.ts';
 import { unitedDocument } from './catalog/united-document.ts';
-import { conversionOf } from './conversions.ts';
+import { type Conversion, conversionOf } from './conversions.ts';
+import type { ConversionCalls } from './custom/conversion-calls.ts';
+import { customConversion } from './custom/custom-conversion.ts';
 import { describeCustom } from './custom/custom-document.ts';
 import type { CustomKind } from './custom/custom-kind.ts';
 import { CustomKinds } from './custom/custom-kinds.ts';
@@ -239,6 +241,21 @@ export class Catalog implements TypeBook {
       this.#serve(united);
       for (const listener of this.#listeners) listener();
     });
+  }
+
+  /** How a custom kind's version comes from the stored one; undefined: by its name alone. */
+  customConversion(
+    type: ResourceType,
+    stored: string,
+    calls: ConversionCalls | undefined,
+  ): Conversion | undefined {
+    const { custom, schema } = this.factsOf(type);
+    if (custom === undefined || type.version === stored) return undefined;
+    const other = this.lookup(type.group, stored, type.resource);
+    if (other === undefined) return undefined;
+    const same = isSameStructure(schema.root, this.schemaOf(other).root);
+    if (same && custom.kind.webhook === undefined) return undefined;
+    return customConversion(custom.kind, { type, schema }, calls);
   }
 
   /** Whether a definition of the federation's own describes the type. */

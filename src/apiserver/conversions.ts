@@ -3,11 +3,14 @@ import { autoscalerToV1, autoscalerToV2, withDefaultMetric } from '../kube/autos
 import type { KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
 
+type Converted = readonly KubeObject[] | Promise<readonly KubeObject[]>;
+
 /** Between one version that is served and the one that is stored. */
 export interface Conversion {
   readonly stored: string;
-  toServed(object: KubeObject): KubeObject;
-  toStored(object: KubeObject): KubeObject;
+  /** Several at once, in their order. */
+  toServed(objects: readonly KubeObject[]): Converted;
+  toStored(objects: readonly KubeObject[]): Converted;
   /** What a new object of the served version gets besides. */
   complete?(stored: KubeObject): KubeObject;
 }
@@ -15,8 +18,8 @@ export interface Conversion {
 const conversions: Readonly<Record<string, Conversion>> = {
   'horizontalpodautoscalers.autoscaling/v1': {
     stored: 'v2',
-    toServed: autoscalerToV1,
-    toStored: autoscalerToV2,
+    toServed: (objects) => objects.map(autoscalerToV1),
+    toStored: (objects) => objects.map(autoscalerToV2),
     complete: withDefaultMetric,
   },
 };

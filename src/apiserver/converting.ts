@@ -51,12 +51,12 @@ export class ConvertingBackend implements Backend {
   }
 
   async get(context: RequestContext, ref: ObjectRef): Promise<Item> {
-    return this.#item(await this.#backend.get(context, this.#stored(ref)));
+    return await this.#item(await this.#backend.get(context, this.#stored(ref)));
   }
 
   async list(context: RequestContext, request: ListRequest): Promise<ListResult> {
     const result = await this.#backend.list(context, this.#stored(request));
-    return { ...result, items: result.items.map((item) => this.#item(item)) };
+    return { ...result, items: await this.#items(result.items) };
   }
 
   async watch(context: RequestContext, request: WatchRequest): Promise<WatchStream> {
@@ -71,17 +71,17 @@ export class ConvertingBackend implements Backend {
     options: WriteOptions,
   ): Promise<WriteResult> {
     const { complete = (object) => object } = this.#options.conversion;
-    const object = complete(this.#decoded(context, ref, body, options));
+    const object = complete(await this.#decoded(context, ref, body, options));
     return this.#write('create', context, { ref, object, options });
   }
 
-  update(
+  async update(
     context: RequestContext,
     ref: ObjectRef,
     body: WriteBody,
     options: WriteOptions,
   ): Promise<WriteResult> {
-    const object = this.#decoded(context, ref, body, options);
+    const object = await this.#decoded(context, ref, body, options);
     return this.#write('update', context, { ref, object, options });
   }
 
@@ -95,7 +95,7 @@ export class ConvertingBackend implements Backend {
       const { value, problems } = parseYaml(patch.body, { duplicates: 'report' });
       if (!isObject(value)) throw badRequest('error decoding YAML: the patch is no object');
       const object = value as unknown as KubeObject;
-      const stored = this.#decoded(context, ref, { object, problems }, options);
+      const stored = await this.#decoded(context, ref, { object, problems }, options);
       const body = encodeJson(stored);
       const { type } = patch;
       return this.#result(
@@ -110,7 +110,7 @@ export class ConvertingBackend implements Backend {
       const changed = change.apply(current as unknown as JsonObject, facts);
       const made = changed as unknown as KubeObject;
       const body = { object: made, problems: change.problems };
-      const object = this.#decoded(context, ref, body, options);
+      const object = await this.#decoded(context, ref, body, options);
       try {
         return await this.#write('update', context, { ref, object, options });
       } catch (error) {
@@ -126,7 +126,7 @@ export class ConvertingBackend implements Backend {
     options: DeleteOptions,
   ): Promise<{ item: Item; gone: boolean }> {
     const { item, gone } = await this.#backend.delete(context, this.#stored(ref), options);
-    return { item: this.#item(item), gone };
+    return { item: await this.#item(item), gone };
   }
 
   async deleteCollection(
@@ -135,7 +135,7 @@ export class ConvertingBackend implements Backend {
     options: DeleteOptions,
   ): Promise<ListResult> {
     const result = await this.#backend.deleteCollection(context, this.#stored(request), options);
-    return { ...result, items: result.items.map((item) => this.#item(item)) };
+    return { ...result, items: await this.#items(result.items) };
   }
 
   get #backend(): Backend {
@@ -147,12 +147,12 @@ export class ConvertingBackend implements Backend {
   }
 
   /** A body in the served version, checked against its schema, as it is stored. */
-  #decoded(
+  async #decoded(
     context: RequestContext,
     ref: ObjectRef,
     { object, problems }: WriteBody,
     { fieldValidation }: WriteOptions,
-  ): KubeObject {
+  ): Promise<KubeObject> {
     const typed = withTypeMeta(object, ref.type);
     const schema: TypeSchema = this.#options.types.factsOf(ref.type).schema;
     const decoded = decodeObject({
@@ -162,7 +162,8 @@ export class ConvertingBackend implements Backend {
       fieldValidation,
       warn: (text) => context.warn(text),
     });
-    return this.#options.conversion.toStored(decoded);
+    const [stored] = await this.#options.conversion.toStored([decoded]);
+    return stored!;
   }
 
   async #write(
@@ -174,27 +175,33 @@ export class ConvertingBackend implements Backend {
     return this.#result(await this.#backend[verb](context, this.#stored(ref), body, options));
   }
 
-  #result({ item, created }: WriteResult): WriteResult {
-    return { item: this.#item(item), created };
+  async #result({ item, created }: WriteResult): Promise<WriteResult> {
+    return { item: await this.#item(item), created };
+  }
+
+  async #item(item: Item): Promise<Item> {
+    const [served] = await this.#items([item]);
+    return served!;
   }
 
   /** Made once and shared by all who ask. */
-  #item(item: Item): Item {
-    let served = this.#served.get(item);
-    if (served === undefined) {
-      const object = this.#options.conversion.toServed(item.object());
-      const { resourceVersion: _, ...metadata } = object.metadata;
-      served = itemOfObject({ ...object, metadata }, item.resourceVersion);
-      this.#served.set(item, served);
+  async #items(items: readonly Item[]): Promise<Item[]> {
+    const missing = items.filter((item) => !this.#served.has(item));
+    if (missing.length > 0) {
+      const objects = await this.#options.conversion.toServed(missing.map((i) => i.object()));
+      for (const [i, item] of missing.entries()) {
+        const object = objects[i]!;
+        const { resourceVersion: _, ...metadata } = object.metadata;
+        this.#served.set(item, itemOfObject({ ...object, metadata }, item.resourceVersion));
+      }
     }
-    return served;
+    return items.map((item) => this.#served.get(item)!);
   }
 
   async *#events(stream: WatchStream): AsyncGenerator<readonly WatchEvent[]> {
     for await (const events of stream) {
-      yield events.map((event) =>
-        'item' in event ? { ...event, item: this.#item(event.item) } : event,
-      );
+      const served = await this.#items(events.flatMap((e) => ('item' in e ? [e.item] : [])));
+      yield events.map((event) => ('item' in event ? { ...event, item: served.shift()! } : event));
     }
   }
 }

@@ -29,7 +29,7 @@ import { NamespaceGate } from './registry/namespaces.ts';
 import { modificationOf, type Patch } from './registry/patching.ts';
 import { Removals } from './registry/removals.ts';
 import { revisionOf } from './registry/revision.ts';
-import { scaleOf } from './registry/scale.ts';
+import { readScale, scaleOf } from './registry/scale.ts';
 import { type ScaleWrite, scalePatch, scaleUpdate } from './registry/scale-writes.ts';
 import {
   checkAccountNamed,
@@ -108,7 +108,7 @@ export class Registry implements Backend {
     const item = await this.#find(ref);
     const { subresource = '' } = ref;
     if (subresource === '' || subresource === 'status' || subresource === 'approval') return item;
-    if (subresource === 'scale') return scaleOf(item, this.#scalePaths(ref));
+    if (subresource === 'scale') return readScale(item, this.#scalePaths(ref));
     throw noSubresource(ref);
   }
 

@@ -1,6 +1,6 @@
 /** What kube-apiserver refuses in the schema of a custom kind, in its words. Pure. */
 import { compileRulesAt } from './custom-rules.ts';
-import { deepEqual } from './json.ts';
+import { deepEqual, stringifyJson } from './json.ts';
 import { isObject, type Json, type JsonObject, objectAt } from './object.ts';
 import { quoteGo } from './quote.ts';
 import { compileStandalone } from './schema-compile.ts';
@@ -312,10 +312,9 @@ function ruleCauses({ schema, place }: Ruled): StatusCause[] {
   for (const [i, each] of (compiled?.rules ?? []).entries()) {
     const at = `${place.path}.x-kubernetes-validations[${i}]`;
     const { rule } = each;
-    if (each.problem !== undefined)
-      causes.push(invalidValue(`${at}.rule`, asGo(rule), each.problem));
+    if (each.problem !== undefined) causes.push(invalidRule(`${at}.rule`, rule, each.problem));
     if (each.messageProblem !== undefined)
-      causes.push(invalidValue(`${at}.messageExpression`, asGo(rule), each.messageProblem));
+      causes.push(invalidRule(`${at}.messageExpression`, rule, each.messageProblem));
     if (each.usesOldSelf && place.uncorrelated !== '') {
       const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelated}`;
       causes.push(invalidValue(`${at}.rule`, rule.rule, why));
@@ -327,16 +326,17 @@ function ruleCauses({ schema, place }: Ruled): StatusCause[] {
   return causes;
 }
 
-/** A rule as kube-apiserver repeats it in a refusal. */
-function asGo(rule: JsonObject): JsonObject {
-  return {
-    rule: rule.rule ?? '',
-    message: rule.message ?? '',
-    messageExpression: rule.messageExpression ?? '',
-    reason: rule.reason ?? null,
-    fieldPath: rule.fieldPath ?? '',
-    optionalOldSelf: rule.optionalOldSelf ?? null,
-  };
+/** With a rule repeated as kube-apiserver's own struct prints it. */
+function invalidRule(field: string, rule: JsonObject, why: string): StatusCause {
+  const shown = stringifyJson({
+    Rule: rule.rule ?? '',
+    Message: rule.message ?? '',
+    MessageExpression: rule.messageExpression ?? '',
+    Reason: rule.reason ?? null,
+    FieldPath: rule.fieldPath ?? '',
+    OptionalOldSelf: rule.optionalOldSelf ?? null,
+  }).replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`);
+  return { reason: 'FieldValueInvalid', message: `Invalid value: ${shown}: ${why}`, field };
 }
 
 /** Defaults have to be what their own schema allows. */
@@ -348,7 +348,9 @@ function defaultCauses(schema: JsonObject, path: string): StatusCause[] {
     const node = compileStandalone(schema);
     if (!deepEqual(pruned(node, value), value))
       causes.push(invalidValue(at, value, 'must not have unknown fields'));
-    else causes.push(...valueCauses(node, value, at));
+    else
+      for (const cause of valueCauses(node, value, ''))
+        causes.push({ ...cause, field: cause.field === '' ? at : `${at}.${cause.field}` });
   }
   if (isObject(schema.items)) causes.push(...defaultCauses(schema.items, `${path}.items`));
   for (const [name, inner] of Object.entries(objectAt(schema, 'properties') ?? {}))

@@ -158,7 +158,7 @@ class StructuralCheck {
     }
   }
 
-  /** Whatever is judged has to be declared. */
+  /** What is judged at the root, however deep, has to be declared. */
   complete(
     judging: JsonObject,
     structure: JsonObject,
@@ -168,24 +168,6 @@ class StructuralCheck {
       for (const [i, inner] of schemasAt(judging, how).entries())
         this.#declared(inner, structure, { at, from: `${from}.${how}[${i}]` });
     if (isObject(judging.not)) this.#declared(judging.not, structure, { at, from: `${from}.not` });
-    if (judging !== structure) return;
-    if (isObject(structure.items))
-      this.complete(structure.items, structure.items, {
-        at: `${at}.items`,
-        from: `${from}.items`,
-      });
-    for (const [name, inner] of Object.entries(objectAt(structure, 'properties') ?? {}))
-      if (isObject(inner))
-        this.complete(inner, inner, {
-          at: `${at}.properties[${name}]`,
-          from: `${from}.properties[${name}]`,
-        });
-    const more = structure.additionalProperties;
-    if (isObject(more))
-      this.complete(more, more, {
-        at: `${at}.additionalProperties`,
-        from: `${from}.additionalProperties`,
-      });
   }
 
   #declared(

@@ -1,4 +1,5 @@
 /** Custom kinds made on a federation and on a real kube-apiserver beside it. */
+import { waitUntil } from '../../testbed/waiting.ts';
 import type { JsonObject } from '../kube/object.ts';
 import type { OwnAndReal, Sent } from './own-and-real.fixture.ts';
 
@@ -56,25 +57,20 @@ export async function define(both: OwnAndReal, definition: JsonObject): Promise<
   await both.same(`define ${name}`, post(definitionsPath, definition));
   const spec = definition.spec as { group: string; versions: { name: string }[] };
   const path = `/apis/${spec.group}/${spec.versions[0]!.name}/${name.split('.', 1)[0]}`;
-  for (const send of [both.ours, both.real]) {
-    const until = performance.now() + 20_000;
-    while ((await send({ path })).status !== 200) {
-      if (performance.now() > until)
-        throw new Error(`${name} is not served: ${JSON.stringify(both.differences.at(-1))}`);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
+  for (const send of [both.ours, both.real])
+    await waitUntil({
+      what: `${name} to be served, ${JSON.stringify(both.differences.at(-1))}`,
+      check: async () => (await send({ path })).status === 200,
+    });
 }
 
 export async function undefine(both: OwnAndReal, definition: JsonObject): Promise<void> {
   const { name } = definition.metadata as { name: string };
   const path = `${definitionsPath}/${name}`;
   await both.same(`delete ${name}`, { method: 'DELETE', path });
-  for (const send of [both.ours, both.real]) {
-    const until = performance.now() + 20_000;
-    while ((await send({ path })).status !== 404) {
-      if (performance.now() > until) throw new Error(`${name} does not go`);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
+  for (const send of [both.ours, both.real])
+    await waitUntil({
+      what: `${name} to go`,
+      check: async () => (await send({ path })).status === 404,
+    });
 }

@@ -9,7 +9,13 @@ import type { Candidate } from './writes.ts';
 
 export const scaleApiVersion = 'autoscaling/v1';
 
-/** @throws ApiError 500 when a custom object says nothing of its replicas */
+/** As scaleOf. @throws ApiError 500 when a custom object says nothing of its replicas */
+export function readScale(item: StoredItem, paths: ScalePaths): StoredItem {
+  if (paths.custom === true && valueAt(item.object(), ...paths.specReplicas) === undefined)
+    throw noReplicas(paths);
+  return scaleOf(item, paths);
+}
+
 export function scaleOf(item: StoredItem, paths: ScalePaths): StoredItem {
   return itemOfObject(scaleObject(item.object(), paths), item.resourceVersion);
 }
@@ -22,7 +28,6 @@ function scaleObject(object: KubeObject, paths: ScalePaths): KubeObject {
   );
   const selector = paths.selector && selectorText(valueAt(object, ...paths.selector));
   const specReplicas = valueAt(object, ...paths.specReplicas);
-  if (specReplicas === undefined && paths.custom === true) throw noReplicas(paths);
   return {
     apiVersion: scaleApiVersion,
     kind: 'Scale',
