@@ -15,7 +15,7 @@ import { type Admit, admitAll, type Companions } from './admission.ts';
 import type { Backend, RequestContext } from './backend.ts';
 import { readBaseTypes } from './catalog/recorded.ts';
 import { Catalog } from './catalog.ts';
-import { conversionOf } from './conversions.ts';
+import { conversionOf, inBatches } from './conversions.ts';
 import { ConvertingBackend } from './converting.ts';
 import { ConversionCalls } from './custom/conversion-calls.ts';
 import { ServedDefinitions } from './custom/served-definitions.ts';
@@ -137,7 +137,9 @@ function converting(
     const { storedAs } = catalog.factsOf(type);
     const stored = storedAs.slice(storedAs.indexOf('/') + 1);
     const storedType = catalog.lookup(type.group, stored, type.resource);
-    const conversion = conversionOf(type, stored) ?? catalog.customConversion(type, stored, calls);
+    const plain = conversionOf(type, stored);
+    const conversion =
+      plain === undefined ? catalog.customConversion(type, stored, calls) : inBatches(plain);
     if (conversion === undefined || storedType === undefined) return 'direct';
     const backend = (): Backend => direct(storedType);
     return new ConvertingBackend({ conversion, storedType, backend, types: catalog });

@@ -15,11 +15,27 @@ export interface Conversion {
   complete?(stored: KubeObject): KubeObject;
 }
 
-const conversions: Readonly<Record<string, Conversion>> = {
+/** Of a built-in type: one object at a time, at once. */
+export interface PlainConversion {
+  readonly stored: string;
+  toServed(object: KubeObject): KubeObject;
+  toStored(object: KubeObject): KubeObject;
+  complete?(stored: KubeObject): KubeObject;
+}
+
+export function inBatches(plain: PlainConversion): Conversion {
+  return {
+    ...plain,
+    toServed: (objects) => objects.map((object) => plain.toServed(object)),
+    toStored: (objects) => objects.map((object) => plain.toStored(object)),
+  };
+}
+
+const conversions: Readonly<Record<string, PlainConversion>> = {
   'horizontalpodautoscalers.autoscaling/v1': {
     stored: 'v2',
-    toServed: (objects) => objects.map(autoscalerToV1),
-    toStored: (objects) => objects.map(autoscalerToV2),
+    toServed: autoscalerToV1,
+    toStored: autoscalerToV2,
     complete: withDefaultMetric,
   },
 };
@@ -28,7 +44,7 @@ const conversions: Readonly<Record<string, Conversion>> = {
 export function conversionOf(
   { group, version, resource }: Pick<ResourceType, 'group' | 'version' | 'resource'>,
   stored: string,
-): Conversion | undefined {
+): PlainConversion | undefined {
   const key = `${resource}.${group}/${version}`;
   const conversion = Object.hasOwn(conversions, key) ? conversions[key] : undefined;
   return conversion?.stored === stored ? conversion : undefined;
