@@ -1,6 +1,7 @@
 /** Writes the pages of figures from the JSON that benches wrote: `node scripts/figures.ts`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { conformancePage } from './conformance-page.ts';
 
 const reference = new URL('../docs/reference/', import.meta.url);
 
@@ -71,6 +72,7 @@ function cell(figure: Figure | undefined): string {
 
 export const pages = [
   { json: 'propagation-bench.json', page: 'propagation.md', make: propagationPage },
+  { json: 'conformance.json', page: 'conformance.md', make: conformancePage },
 ] as const;
 
 export function read(name: string): string {

@@ -54,6 +54,12 @@ const labelsByType: Readonly<Record<string, Readonly<Record<string, FieldLabel>>
   'replicasets.apps': replicas,
   'jobs.batch': { 'status.successful': path('status.successful', '0') },
   'certificatesigningrequests.certificates.k8s.io': paths('spec.signerName'),
+  'clustertrustbundles.certificates.k8s.io': paths('spec.signerName'),
+  'podcertificaterequests.certificates.k8s.io': paths(
+    'spec.signerName',
+    'spec.podName',
+    'spec.nodeName',
+  ),
 };
 
 /** Reads the selectable fields of a type's objects; undefined when it has none of its own. */
