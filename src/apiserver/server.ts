@@ -404,14 +404,25 @@ function destroy(outgoing: Outgoing): void {
 /** Why a request's signal is aborted; made once, since every DOMException costs a stack trace. */
 const ended = new Error('the request has ended');
 
-/** Lower-case names, one value each, without HTTP/2's pseudo headers. */
-function headersOf({ headers }: Incoming): Record<string, string> {
+/** Their values may hold commas of their own: names of groups do. */
+const identityHeader = /^(?:impersonate|x-remote)-/;
+
+/**
+ * Lower-case names, one value each, without HTTP/2's pseudo headers. Several values of a header
+ * that names users or groups are joined by newlines, of others by commas.
+ */
+function headersOf({ headers, rawHeaders }: Incoming): Record<string, string> {
   const out: Record<string, string> = Object.create(null);
   for (const name in headers) {
     if (name.startsWith(':')) continue;
     const value = headers[name];
-    if (typeof value === 'string') out[name] = value;
+    if (identityHeader.test(name)) out[name] = valuesIn(rawHeaders, name).join('\n');
+    else if (typeof value === 'string') out[name] = value;
     else if (value !== undefined) out[name] = value.join(', ');
   }
   return out;
+}
+
+function valuesIn(rawHeaders: readonly string[], name: string): string[] {
+  return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === name);
 }

@@ -27,20 +27,20 @@ export function proxiedUser(
   const extra: Record<string, string[]> = {};
   for (const [header, value] of Object.entries(headers)) {
     const prefix = extraPrefixes.find((each) => header.startsWith(each));
-    if (prefix !== undefined) extra[unescaped(header.slice(prefix.length))] = listOf(value);
+    if (prefix !== undefined) extra[unescaped(header.slice(prefix.length))] = listOf(header, value);
   }
   return {
     name,
     ...(uid !== '' && { uid }),
-    groups: groupHeaders.flatMap((header) => listOf(headers[header])),
+    groups: groupHeaders.flatMap((header) => listOf(header, headers[header])),
     extra,
   };
 }
 
-/** Several values of one header reach us joined by commas. */
-function listOf(value: string | undefined): string[] {
+/** Several values of one header reach us joined by newlines, of X-Remote-*, or by commas. */
+function listOf(header: string, value: string | undefined): string[] {
   return (value ?? '')
-    .split(',')
+    .split(header.startsWith('x-remote-') ? '\n' : ',')
     .map((each) => each.trim())
     .filter((each) => each !== '');
 }

@@ -56,10 +56,9 @@ const modes: readonly Mode[] = [
   },
 ];
 
-/** Several values of one header reach us joined by commas. */
+/** Several values of one header reach us joined by newlines. */
 function valuesOf(header: string | undefined): string[] {
-  if (header === undefined || header === '') return [];
-  return header.split(',').map((value) => value.trim());
+  return header === undefined || header === '' ? [] : header.split('\n');
 }
 
 /** How many users' last way of impersonation is remembered. */

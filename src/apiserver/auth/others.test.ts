@@ -255,7 +255,7 @@ test('a front proxy is believed by its certificate only', async () => {
   const authenticate = authenticator({ tokens: [], frontProxy });
   const headers = {
     'x-remote-user': 'ada',
-    'x-remote-group': 'a, b',
+    'x-remote-group': 'a\ncn=b,ou=c',
     'x-remote-extra-a%2fb': 'c',
   };
   const info = parseRequest('GET', '/api');
@@ -270,7 +270,7 @@ test('a front proxy is believed by its certificate only', async () => {
   const proxied = { isUser: false, isFrontProxy: true };
   assert.deepEqual(await as('proxy', proxied), {
     name: 'ada',
-    groups: ['a', 'b', 'system:authenticated'],
+    groups: ['a', 'cn=b,ou=c', 'system:authenticated'],
     extra: { 'a/b': ['c'] },
   });
   assert.equal(await as('stranger', proxied), undefined);
