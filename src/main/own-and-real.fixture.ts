@@ -277,10 +277,15 @@ const volatile: ReadonlySet<string> = new Set([
 /** Without what differs between any two servers; fields in one order. */
 function plain(value: unknown): unknown {
   if (typeof value === 'string')
-    return value
-      .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UID')
-      .replace(/in record \(\d+\)/, 'in record (RV)')
-      .replace(/Code: 4, Key: \S+, ResourceVersion: 0, /, '');
+    return (
+      value
+        .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UID')
+        .replace(/in record \(\d+\)/, 'in record (RV)')
+        .replace(/Code: 4, Key: \S+, ResourceVersion: 0, /, '')
+        // Go shows its own structs, with fields that nobody sent, and its own emptiness.
+        .replace(/Invalid value: \[\{"name":.*?\}\]: must have exactly/i, 'must have exactly')
+        .replace(/Invalid value: (?:null|\[\]): must have at least/, 'must have at least')
+    );
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(plain);
   return Object.fromEntries(

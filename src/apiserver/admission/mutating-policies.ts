@@ -254,7 +254,7 @@ function patched(shown: KubeObject, operations: readonly JsonPatchOperation[]): 
     return applyJsonPatch(shown as unknown as JsonObject, operations) as unknown as KubeObject;
   } catch (error) {
     if (!isApiError(error)) throw error;
-    const why = error.status.details?.causes?.[0]?.message ?? error.message;
+    const why = error.cause instanceof Error ? error.cause.message : error.message;
     // A test that fails means: not this object.
     if (/^testing value .* failed|test failed/.test(why)) return shown;
     throw new MutationProblem(`JSON Patch: ${why}`);

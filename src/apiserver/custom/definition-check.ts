@@ -136,6 +136,10 @@ function versionCauses(
     if (places.columns === undefined || first)
       causes.push(...columnCauses(version, places.columns ?? `${at}.additionalPrinterColumns`));
   }
+  // kube-apiserver holds the first version in a field of its own, too, and says it twice.
+  const first = textAt(versions[0] ?? {}, 'name');
+  const problems = first === '' ? '' : dns1035Problems(first);
+  if (problems !== '') causes.push(invalidValue('spec.version', first, problems));
   return causes;
 }
 
