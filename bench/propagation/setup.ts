@@ -13,8 +13,8 @@ import { type Fleet, startFleet } from '../../testbed/fleet.ts';
 import type { Member } from '../../testbed/member.ts';
 import { gadgetDefinition, namespace, type SubjectName, subjectOf } from './subject.ts';
 
-const bin = join(import.meta.dirname, '..', '..', 'src', 'main', 'bin.ts');
-const quiet = '--disable-warning=ExperimentalWarning';
+/** As users start it. */
+const bin = join(import.meta.dirname, '..', '..', 'bin', 'ubernetes.cjs');
 const clock = new WallClock();
 
 export interface Bench {
@@ -99,7 +99,6 @@ export async function serve(
   const child = spawn(
     process.execPath,
     [
-      quiet,
       ...(options.nodeArguments ?? []),
       bin,
       'serve',
@@ -139,7 +138,7 @@ function readyLine(child: ChildProcess): Promise<string> {
 
 /** Runs one ubernetes command to its end. */
 export async function run(words: readonly string[]): Promise<string> {
-  const child = spawn(process.execPath, [quiet, bin, ...words], {
+  const child = spawn(process.execPath, [bin, ...words], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

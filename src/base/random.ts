@@ -1,16 +1,30 @@
 /**
  * Randomness as a constructor argument: real entropy in production, a seeded stream in simulation.
  */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 export interface Random {
   /** `size` random bytes. */
   bytes(size: number): Buffer;
 }
 
+/** Entropy drawn at one time, bytes: a draw costs far more than the bytes of it. */
+const drawBytes = 4096;
+
 export class SystemRandom implements Random {
+  #drawn = Buffer.alloc(0);
+  #at = 0;
+
+  /** Every byte is given out once. */
   bytes(size: number): Buffer {
-    return randomBytes(size);
+    if (size > drawBytes) return randomFillSync(Buffer.alloc(size));
+    if (this.#at + size > this.#drawn.length) {
+      this.#drawn = randomFillSync(Buffer.allocUnsafeSlow(drawBytes));
+      this.#at = 0;
+    }
+    const bytes = this.#drawn.subarray(this.#at, this.#at + size);
+    this.#at += size;
+    return bytes;
   }
 }
 

@@ -126,6 +126,11 @@ export class RestClient {
     this.#parse = options.parse ?? parseExactly;
   }
 
+  /** The same server, its bodies parsed in another way. */
+  parsing(parse: (bytes: Buffer) => unknown): RestClient {
+    return new RestClient(this.transport, { ...this.#options, parse });
+  }
+
   /** The same server through another transport (impersonation, faults). */
   over(transport: Transport): RestClient {
     return new RestClient(transport, this.#options);

@@ -1,13 +1,28 @@
 /**
  * Sets of field paths as immutable tries that share their parts, and FieldsV1, their written form.
  */
-import { setField } from './json.ts';
 import { isObject, type Json, type JsonObject } from './object.ts';
 import { compareElements, normalizeElement } from './path-element.ts';
 
 type Children = ReadonlyMap<string, FieldSet>;
 
 const none: Children = new Map();
+
+/** What FieldsV1 says of a leaf, by far the most of it: one object for all. */
+const nothing: JsonObject = Object.freeze({});
+
+/** Sorts in place what are mostly a few elements, without the memory that sort() takes for them. */
+function sorted(elements: string[]): string[] {
+  if (elements.length > 32) return elements.sort(compareElements);
+  for (let i = 1; i < elements.length; i++) {
+    const element = elements[i]!;
+    let at = i;
+    for (; at > 0 && compareElements(elements[at - 1]!, element) > 0; at--)
+      elements[at] = elements[at - 1]!;
+    elements[at] = element;
+  }
+  return elements;
+}
 
 /** Deeper field sets are refused. */
 const maxDepth = 500;
@@ -33,6 +48,11 @@ export class FieldSet {
   static of(member: boolean, children: Children): FieldSet {
     if (children.size > 0) return new FieldSet(member, children);
     return member ? FieldSet.leaf : FieldSet.empty;
+  }
+
+  /** A set whose children are still to come; never empty in the end. */
+  static growing(member: boolean, children: Children): FieldSet {
+    return new FieldSet(member, children);
   }
 
   /** The set of whole paths, each a list of path elements. */
@@ -139,12 +159,10 @@ export class FieldSet {
   /** FieldsV1, its elements in kube-apiserver's order. */
   encode(): JsonObject {
     const out: JsonObject = {};
-    if (this.member && this.children.size > 0) out['.'] = {};
-    const elements = [...this.children.keys()];
-    if (elements.length > 1) elements.sort(compareElements);
-    for (const element of elements) {
+    if (this.member && this.children.size > 0) out['.'] = nothing;
+    for (const element of sorted([...this.children.keys()])) {
       const set = this.children.get(element)!;
-      setField(out, element, set.children.size === 0 ? {} : set.encode());
+      out[element] = set.children.size === 0 ? nothing : set.encode();
     }
     return out;
   }
@@ -178,20 +196,10 @@ function decodeLevel(fields: Json, depth: number, root: boolean): FieldSet {
   return FieldSet.of(member, children);
 }
 
-class Level {
-  member = false;
-  readonly children = new Map<string, Level>();
-
-  build(): FieldSet {
-    const children = new Map<string, FieldSet>();
-    for (const [element, level] of this.children) children.set(element, level.build());
-    return FieldSet.of(this.member, children);
-  }
-}
-
 /** Collects paths one by one. */
 export class FieldSetBuilder {
-  readonly #root = new Level();
+  /** Nobody sees it, or what is below it, before it is whole: it may still change. */
+  readonly #root = new Map<string, FieldSet>();
   #empty = true;
 
   get isEmpty(): boolean {
@@ -199,24 +207,25 @@ export class FieldSetBuilder {
   }
 
   add(path: readonly string[]): void {
-    this.#descend(path).member = true;
     this.#empty = false;
-  }
-
-  #descend(path: readonly string[]): Level {
+    const last = path.length - 1;
+    if (last < 0) return;
     let level = this.#root;
-    for (const element of path) {
-      let next = level.children.get(element);
-      if (next === undefined) {
-        next = new Level();
-        level.children.set(element, next);
-      }
-      level = next;
+    for (let i = 0; i < last; i++) {
+      const element = path[i]!;
+      const known = level.get(element);
+      // A leaf is one object for all sets.
+      const next = known === undefined || known === FieldSet.leaf ? new Map() : known.children;
+      if (next !== known?.children) level.set(element, FieldSet.growing(known !== undefined, next));
+      level = next as Map<string, FieldSet>;
     }
-    return level;
+    const element = path[last]!;
+    const known = level.get(element);
+    if (known === undefined) level.set(element, FieldSet.leaf);
+    else if (!known.member) level.set(element, FieldSet.of(true, known.children));
   }
 
   build(): FieldSet {
-    return this.#empty ? FieldSet.empty : this.#root.build();
+    return FieldSet.of(false, this.#root);
   }
 }

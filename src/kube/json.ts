@@ -65,11 +65,30 @@ export function parseJson(input: Buffer | string, options: ParseJsonOptions = {}
     );
   const text = typeof input === 'string' ? input : input.toString('utf8');
   const value = asObject(parseText(text, options), text, options);
+  const repeats = options.duplicates === 'report' && mayRepeatFields(text, value);
   // Only of a text that is whole: the search for duplicates relies on it.
-  const problems = options.duplicates === 'report' ? duplicateFields(text) : [];
+  const problems = repeats ? duplicateFields(text) : [];
   if (problems.length === 0 || !options.joinDuplicates) return { value, problems };
   const joined = new JsonReader(text, maxJsonDepth, { joinDuplicates: true }).read();
   return { value: asObject(joined, text, options), problems };
+}
+
+/** False when the text surely names no field twice: it names no more than the value has. */
+function mayRepeatFields(text: string, value: Json): boolean {
+  if (spacedColon.test(text)) return true;
+  let named = 0;
+  for (let at = text.indexOf('":'); at >= 0; at = text.indexOf('":', at + 2)) named++;
+  return named !== fieldsIn(value);
+}
+
+const spacedColon = /"[ \t\r\n]+:/;
+
+function fieldsIn(value: Json): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  if (Array.isArray(value)) for (const item of value) count += fieldsIn(item);
+  else for (const field in value) count += 1 + fieldsIn(value[field]!);
+  return count;
 }
 
 /**
@@ -196,7 +215,14 @@ export function encodeObject(object: {
   const head = `{"apiVersion":${JSON.stringify(apiVersion)},"kind":${JSON.stringify(kind)}`;
   const tail = stringifyJson(rest);
   const meta = `,"metadata":${stringifyJson(others)}`;
-  return Buffer.from(tail === '{}' ? `${head}${meta}}` : `${head}${meta},${tail.slice(1)}`, 'utf8');
+  return keptBytes(tail === '{}' ? `${head}${meta}}` : `${head}${meta},${tail.slice(1)}`);
+}
+
+/** UTF-8 in memory of its own: a piece of Node's shared pool keeps all of it (64 KiB) alive. */
+function keptBytes(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
+  return bytes;
 }
 
 const metadataStart = Buffer.from('"metadata":{', 'utf8');
@@ -212,7 +238,7 @@ export function spliceResourceVersion(bytes: Buffer, resourceVersion: string | n
   const at = found + metadataStart.length;
   const comma = bytes[at] === 0x7d ? '' : ',';
   const field = `"resourceVersion":"${resourceVersion}"${comma}`;
-  const out = Buffer.allocUnsafe(bytes.length + field.length);
+  const out = Buffer.allocUnsafeSlow(bytes.length + field.length);
   bytes.copy(out, 0, 0, at);
   out.write(field, at, 'latin1');
   bytes.copy(out, at + field.length, at);

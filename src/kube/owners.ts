@@ -68,15 +68,18 @@ export function decodeOwners(entries: readonly ManagedFieldsEntry[] | undefined)
   return owners;
 }
 
-/** Stored objects are shared and never changed, so their sets need to be read only once. */
-const decoded = new WeakMap<JsonObject, FieldSet>();
+/**
+ * Stored objects are shared and never changed, so that their sets need to be read only once; the
+ * sets are larger than what they were read from, and go when nobody has asked for a while.
+ */
+const decoded = new WeakMap<JsonObject, WeakRef<FieldSet>>();
 
 function decodedSet(fields: JsonObject | undefined): FieldSet {
   if (fields === undefined) return FieldSet.empty;
-  const known = decoded.get(fields);
+  const known = decoded.get(fields)?.deref();
   if (known !== undefined) return known;
   const set = FieldSet.decode(fields);
-  if (typeof fields === 'object' && fields !== null) decoded.set(fields, set);
+  if (typeof fields === 'object' && fields !== null) decoded.set(fields, new WeakRef(set));
   return set;
 }
 
@@ -88,7 +91,7 @@ export function encodeOwners(owners: Owners): ManagedFieldsEntry[] | undefined {
 
 function encoded(owner: Owner): ManagedFieldsEntry {
   const fieldsV1 = owner.set.encode();
-  decoded.set(fieldsV1, owner.set);
+  decoded.set(fieldsV1, new WeakRef(owner.set));
   return {
     ...(owner.manager === '' ? {} : { manager: owner.manager }),
     operation: owner.operation,

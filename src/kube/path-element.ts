@@ -50,13 +50,13 @@ class Memo<T> {
 }
 
 const normalized = new Memo<string>();
-const keyFields = new Memo<JsonObject>();
+const keyFields = new Memo<readonly (readonly [string, Json])[]>();
 
-function keysOf(element: string): JsonObject {
+function keysOf(element: string): readonly (readonly [string, Json])[] {
   return keyFields.get(element, (text) => {
     const keys = parseJson(text.slice(2)).value;
     if (!isObject(keys)) throw new SyntaxError(`not an object: ${text}`);
-    return keys;
+    return Object.entries(keys);
   });
 }
 
@@ -72,7 +72,7 @@ export function normalizeElement(text: string): string | undefined {
     case 'f':
       return text;
     case 'k':
-      return normalized.get(text, () => keyElement(Object.entries(keysOf(text))));
+      return normalized.get(text, () => keyElement(keysOf(text)));
     case 'v':
       return valueElement(parseJson(text.slice(2)).value);
     case 'i':
@@ -90,7 +90,7 @@ export function describeElement(element: string): string {
     case 'f':
       return `.${rest}`;
     case 'k': {
-      const keys = Object.entries(keysOf(element));
+      const keys = keysOf(element);
       return `[${keys.map(([name, value]) => `${name}=${describeValue(value)}`).join(',')}]`;
     }
     case 'v':
@@ -134,9 +134,9 @@ export function compareElements(a: string, b: string): number {
   }
 }
 
-function compareKeys(a: JsonObject, b: JsonObject): number {
-  const left = Object.entries(a);
-  const right = Object.entries(b);
+type Entries = readonly (readonly [string, Json])[];
+
+function compareKeys(left: Entries, right: Entries): number {
   for (let i = 0; i < left.length && i < right.length; i++) {
     const [leftName, leftValue] = left[i]!;
     const [rightName, rightValue] = right[i]!;
@@ -173,6 +173,6 @@ function compareValues(a: Json, b: Json): number {
   return a! < b! ? -1 : 1;
 }
 
-function sorted(value: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(value).sort((a, b) => (a[0] < b[0] ? -1 : 1)));
+function sorted(value: JsonObject): Entries {
+  return Object.entries(value).sort((a, b) => (a[0] < b[0] ? -1 : 1));
 }

@@ -132,12 +132,25 @@ class CompareWalk {
   #list(list: ListShape, before: readonly Json[], after: readonly Json[]): void {
     if (before.length === after.length && before.every((item, i) => deepEqual(item, after[i])))
       return;
+    if (before.length === 0 && this.#allNew(list, after)) return;
     const left = grouped(list, before);
     const right = grouped(list, after);
     for (const [element, items] of left)
       this.#elements(list, element, items, right.get(element) ?? []);
     for (const [element, items] of right)
       if (!left.has(element)) this.#elements(list, element, [], items);
+  }
+
+  /** Takes a list that was empty; false, and nothing done, when elements occur twice. */
+  #allNew(list: ListShape, after: readonly Json[]): boolean {
+    const elements = after.map((item) => elementOf(list, item));
+    if (elements.length > 1 && new Set(elements).size < elements.length) return false;
+    for (let i = 0; i < elements.length; i++) {
+      this.#path.push(elements[i]!);
+      this.visit(list.element, undefined, after[i]);
+      this.#path.pop();
+    }
+    return true;
   }
 
   /** Elements that occur twice are compared as one atomic value. */

@@ -54,6 +54,9 @@ export function elementOf(list: ListShape, item: Json): string {
   if (item === null) throw new TypedError('associative list with keys may not have a null element');
   if (!isObject(item))
     throw new TypedError('associative list with keys may not have non-map elements');
+  const [only] = list.keys;
+  const known = list.keys.length === 1 ? fieldOf(item, only!) : undefined;
+  if (known !== undefined) return keyElement([[only!, known]]);
   const keys: [string, Json][] = [];
   for (const name of list.keys) {
     const value = fieldOf(item, name) ?? list.element.shape.map?.fields.get(name)?.default;

@@ -60,6 +60,9 @@ Examples:
     });
 }
 
+// Small buffers are cut from pools; one that is kept keeps its pool alive, by default 64 KiB.
+Buffer.poolSize = 8 * 1024;
+
 const release = holdProcess();
 process.exitCode = await runProgram(process.argv.slice(2), {
   clock,

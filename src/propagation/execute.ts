@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { splitKey } from '../client/cache.ts';
+import type { RestClient } from '../client/rest.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { apiVersionOf, groupResource, pathOf, type ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
@@ -15,6 +16,7 @@ import type { QueueMetrics } from '../reconcile/queue-metrics.ts';
 import { type Action, nextAction } from './action.ts';
 import type { Copy } from './copy.ts';
 import { CopyInformers } from './copy-informers.ts';
+import { parseCopy } from './copy-json.ts';
 import { correctionDelay, noteCorrection, noteRecreated, noteWritten } from './drift.ts';
 import { clusterHoldsStrangers } from './emptiness.ts';
 import { unmarkPatch } from './mark.ts';
@@ -58,10 +60,13 @@ export class Executor {
   /** Types that were asked for and are not served here. */
   readonly #lacking = new Map<string, ResourceType>();
   #member: Member;
+  /** Of the member, for whole copies. */
+  #client: RestClient;
 
   constructor(options: ExecutorOptions) {
     this.#options = options;
     this.#member = options.member;
+    this.#client = options.member.client.parsing(parseCopy);
     const { clock, random, log } = options;
     this.#controller = new Controller({
       name: `executor ${options.member.name}`,
@@ -75,7 +80,7 @@ export class Executor {
     });
     this.#informers = new CopyInformers({
       ...options,
-      client: () => this.#member.client,
+      client: () => this.#client,
       cluster: options.member.name,
       onEvent: (unit, what) => {
         if (what === 'gone' && this.#wanted(unit).kind === 'copy') {
@@ -103,6 +108,7 @@ export class Executor {
   /** The newest snapshot; a member that can be written again catches up at once. */
   update(member: Member): void {
     const was = this.#member.health;
+    if (member.client !== this.#member.client) this.#client = member.client.parsing(parseCopy);
     this.#member = member;
     if (!was.reachable && member.health.reachable) this.#informers.restart();
     if (!was.writable && member.health.writable) this.catchUp();
@@ -232,7 +238,7 @@ export class Executor {
     copy.unsure = true;
     try {
       const target = pathOf({ ...this.#typeOf(unit), ...namespaceOf(unit) });
-      const answer = await this.#member.client.create(target, rendering.object, {
+      const answer = await this.#client.create(target, rendering.object, {
         fieldManager,
       });
       const response = this.#informers.learn(unit.type, answer);
@@ -248,7 +254,7 @@ export class Executor {
 
   /** Something of that name stands there already. */
   async #meet(unit: Unit, copy: Copy): Promise<ReconcileResult | 'again' | undefined> {
-    const answer = await this.#member.client.find(this.#path(unit));
+    const answer = await this.#client.find(this.#path(unit));
     if (answer === undefined) return 'again';
     const object = answer.object();
     copy.live = undefined;
@@ -283,7 +289,7 @@ export class Executor {
     }
     const before = copy.live!;
     try {
-      const answer = await this.#member.client.patch(
+      const answer = await this.#client.patch(
         this.#path(unit),
         { type: 'application/merge-patch+json', body: action.patch },
         { fieldManager },
@@ -312,7 +318,7 @@ export class Executor {
     const strangers = await clusterHoldsStrangers({
       unit,
       live,
-      client: this.#member.client,
+      client: this.#client,
       federation: this.#options.federation,
       cluster: this.cluster,
       namespacedTypes: this.#options.namespacedTypes(),
@@ -321,7 +327,7 @@ export class Executor {
     const policy = unit.tombstones.get(copy.mark!.uid)?.spec.propagationPolicy ?? 'Background';
     const { uid, resourceVersion } = live.metadata;
     try {
-      const answer = await this.#member.client.delete(this.#path(unit), {
+      const answer = await this.#client.delete(this.#path(unit), {
         propagationPolicy: policy,
         preconditions: { uid: uid!, resourceVersion: resourceVersion! },
       });
@@ -359,7 +365,7 @@ export class Executor {
         type: 'application/merge-patch+json',
         body: unmarkPatch(copy.live!),
       } as const;
-      await this.#member.client.patch(this.#path(unit), patch);
+      await this.#client.patch(this.#path(unit), patch);
       copy.forget();
       copy.keptFor = keptFor;
       this.#options.onCopyChange(unit, 'copy');
@@ -373,7 +379,7 @@ export class Executor {
 
   /** The member has something newer than we knew. */
   async #refresh(unit: Unit, copy: Copy): Promise<'again'> {
-    const answer = await this.#member.client.find(this.#path(unit));
+    const answer = await this.#client.find(this.#path(unit));
     if (answer === undefined) copy.forget();
     else {
       copy.live = undefined;
@@ -431,7 +437,7 @@ export class Executor {
       .filter(([uid, { spec }]) => spec.completedAt === undefined && !copy.goneFrom.has(uid))
       .map(([uid]) => uid);
     if (unseen.length === 0 && !copy.unsure) return undefined;
-    const answer = await this.#member.client.find(this.#path(unit));
+    const answer = await this.#client.find(this.#path(unit));
     for (const uid of unseen) copy.goneFrom.add(uid);
     if (answer !== undefined) copy.observe(answer.object(), this.#options.federation);
     const uid = copy.mark?.uid;

@@ -2,7 +2,9 @@
  * Which part of a live copy is ours, read from its managedFields: what a new process knows of an
  * old one's writes.
  */
+
 import { isObject, type Json, type JsonObject, type KubeObject } from '../kube/object.ts';
+import { managersOf, managersThrough } from './copy-json.ts';
 
 /** The field manager of every write into a member. */
 export const fieldManager = 'ubernetes';
@@ -13,7 +15,7 @@ export const fieldManager = 'ubernetes';
  */
 export function ownedPart(live: KubeObject): JsonObject {
   let owned: JsonObject = {};
-  for (const entry of live.metadata.managedFields ?? []) {
+  for (const entry of managersOf(live)) {
     if (entry.manager !== fieldManager || entry.subresource !== undefined) continue;
     const part = pick(live as unknown as Json, entry.fieldsV1 ?? {});
     if (isObject(part)) owned = { ...owned, ...part };
@@ -66,7 +68,7 @@ export interface Change {
  * drift.
  */
 export function lastChange(live: KubeObject): Change {
-  const others = (live.metadata.managedFields ?? []).filter(
+  const others = managersOf(live).filter(
     (entry) => entry.manager !== fieldManager && entry.subresource !== 'status',
   );
   const latest = others.sort((a, b) => ((a.time ?? '') < (b.time ?? '') ? 1 : -1))[0];
@@ -78,8 +80,7 @@ export function lastChange(live: KubeObject): Change {
  * does.
  */
 export function replicasScaledBy(live: KubeObject): string | undefined {
-  for (const entry of live.metadata.managedFields ?? []) {
-    if (entry.subresource !== 'scale') continue;
+  for (const entry of managersThrough(live, 'scale')) {
     const spec = entry.fieldsV1?.['f:spec'];
     if (isObject(spec) && Object.hasOwn(spec, 'f:replicas')) return entry.manager;
   }

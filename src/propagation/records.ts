@@ -45,25 +45,27 @@ export class Records {
     const { client, clock, random } = options;
     const inform = (
       type: ResourceType,
-      take: (unit: Unit, uid: string, now: KubeObject | undefined) => void,
+      take: (unit: Unit, uid: string, now: KubeObject | undefined) => boolean,
     ) => {
       const informer = new Informer({ client, clock, random, target: pathOf(type) });
       informer.onChange((_, old, now) => {
         const spec = (now ?? old)!['spec'] as unknown as { template: TemplateIdentity };
         const unit = this.#unitOf(spec.template);
-        take(unit, spec.template.uid, now);
-        options.onChange(unit);
+        if (take(unit, spec.template.uid, now)) options.onChange(unit);
       });
       return informer;
     };
     this.#informers = [
       inform(tombstoneType, (unit, uid, now) => {
-        if (now === undefined) unit.tombstones.delete(uid);
-        else unit.tombstones.set(uid, storedTombstone(now));
+        if (now === undefined) return unit.tombstones.delete(uid);
+        const known = unit.tombstones.get(uid)?.resourceVersion;
+        if (known === now.metadata.resourceVersion) return false;
+        unit.tombstones.set(uid, storedTombstone(now));
+        return true;
       }),
       inform(decisionType, (unit, uid, now) => {
-        if (now === undefined) unit.decisions.delete(uid);
-        else takeDecision(unit, uid, now);
+        if (now === undefined) return unit.decisions.delete(uid);
+        return takeDecision(unit, uid, now);
       }),
     ];
   }
@@ -150,17 +152,18 @@ type StoredTombstoneOf = { spec: TombstoneSpec; resourceVersion: string };
 
 /**
  * Takes a decision unless a newer one is known: our own write is known before the watch tells of
- * it.
+ * it. True when it was news.
  */
-function takeDecision(unit: Unit, uid: string, object: KubeObject): void {
+function takeDecision(unit: Unit, uid: string, object: KubeObject): boolean {
   const spec = object['spec'] as unknown as DecisionSpec;
   const decision = spec.decision as unknown as Decision;
   const known = unit.decisions.get(uid);
-  if (known !== undefined && known.decision.number > decision.number) return;
+  if (known !== undefined && known.decision.number > decision.number) return false;
   const resourceVersion = object.metadata.resourceVersion!;
-  if (known !== undefined && known.resourceVersion === resourceVersion) return;
+  if (known !== undefined && known.resourceVersion === resourceVersion) return false;
   const kept = known?.decision.number === decision.number ? known.decision : decision;
   unit.decisions.set(uid, { spec, decision: kept, resourceVersion });
+  return true;
 }
 
 /** Enough of a type to address copies of a kind that no member serves any more. */

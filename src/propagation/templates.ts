@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';
 import type { RestClient } from '../client/rest.ts';
+import type { KubeObject } from '../kube/object.ts';
 import { groupResource, pathOf, type ResourceType } from '../kube/resource.ts';
 import type { ListKeys } from './three-way.ts';
 import type { Unit, Units } from './unit.ts';
@@ -35,6 +36,12 @@ export interface TemplatesOptions {
   /** Whether objects of the type can travel at all. */
   travels(type: ResourceType): boolean;
   onChange(unit: Unit): void;
+}
+
+/** Who manages which field of a template is of no matter to its copies, and half of its size. */
+function slim(template: KubeObject): KubeObject {
+  const { managedFields: _dropped, ...metadata } = template.metadata;
+  return { ...template, metadata };
 }
 
 export class Templates {
@@ -86,7 +93,7 @@ export class Templates {
 
   #inform(type: ResourceType): Informer {
     const { client, clock, random, units, onChange } = this.#options;
-    const informer = new Informer({ client, clock, random, target: pathOf(type) });
+    const informer = new Informer({ client, clock, random, target: pathOf(type), transform: slim });
     informer.onChange((key, _, now) => {
       const unit = units.of(type, key);
       unit.type = type;

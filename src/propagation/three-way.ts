@@ -155,10 +155,19 @@ const keyDefaults: Readonly<Record<string, string>> = { protocol: 'TCP' };
 
 function keyOf(item: Json, keys: readonly string[]): string | undefined {
   if (!isObject(item)) return undefined;
-  const values = keys.map((key) => own(item, key) ?? keyDefaults[key]);
-  return values.every((value) => value !== undefined)
-    ? JSON.stringify(values.map(String))
-    : undefined;
+  let text: string | undefined;
+  for (const key of keys) {
+    const value = own(item, key) ?? keyDefaults[key];
+    if (value === undefined) return undefined;
+    text = text === undefined ? String(value) : `${text}\u0000${String(value)}`;
+  }
+  return text;
+}
+
+/** An item's key as it is shown: `name=web`, `containerPort=80,protocol=TCP`. */
+function shownKey(key: string, keys: readonly string[]): string {
+  const values = key.split('\u0000');
+  return keys.map((name, i) => `${name}=${values[i]}`).join(',');
 }
 
 /** The value of an own field, so that `constructor` and `__proto__` are fields like any other. */
@@ -193,17 +202,24 @@ export function differences(
   shown = '',
 ): Difference[] {
   const { rendered, baseline, live } = input;
-  if (baseline === live || equal(baseline, live)) return [];
+  if (baseline === live) return [];
   if (isObject(rendered) && isObject(baseline) && isObject(live)) {
-    return Object.keys(rendered).flatMap((field) =>
-      differences(
-        { rendered: rendered[field]!, baseline: own(baseline, field), live: own(live, field) },
-        listKeys,
-        [...path, field],
-        shown === '' ? field : `${shown}.${field}`,
-      ),
-    );
+    // What is equal is found so below, field by field.
+    let found: Difference[] | undefined;
+    for (const field in rendered) {
+      const at = {
+        rendered: rendered[field]!,
+        baseline: own(baseline, field),
+        live: own(live, field),
+      };
+      if (at.baseline === at.live) continue;
+      const place = shown === '' ? field : `${shown}.${field}`;
+      const more = differences(at, listKeys, [...path, field], place);
+      found = found === undefined ? more : [...found, ...more];
+    }
+    return found ?? [];
   }
+  if (equal(baseline, live)) return [];
   const keys = Array.isArray(rendered) ? listKeys(path) : undefined;
   if (
     keys !== undefined &&
@@ -215,11 +231,9 @@ export function differences(
     const [ours, before, now] = maps;
     if (ours !== undefined && before !== undefined && now !== undefined) {
       return [...ours].flatMap(([key, item]) => {
-        const label = keys
-          .map((name, i) => `${name}=${(JSON.parse(key) as string[])[i]}`)
-          .join(',');
         const at = { rendered: item, baseline: before.get(key), live: now.get(key) };
-        return differences(at, listKeys, path, `${shown}[${label}]`);
+        if (equal(at.baseline, at.live)) return [];
+        return differences(at, listKeys, path, `${shown}[${shownKey(key, keys)}]`);
       });
     }
   }
@@ -230,12 +244,17 @@ export function differences(
 export function equal(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, i) => equal(item, b[i]));
+    if (!Array.isArray(b) || a.length !== b.length) return false;
+    for (let i = 0; i < a.length; i++) if (!equal(a[i], b[i])) return false;
+    return true;
   }
   if (!isObject(a) || !isObject(b)) return false;
-  const fields = Object.keys(a);
-  return (
-    fields.length === Object.keys(b).length &&
-    fields.every((field) => Object.hasOwn(b, field) && equal(a[field], b[field]))
-  );
+  // Objects that were parsed have no fields but their own.
+  let fields = 0;
+  for (const field in a) {
+    if (!Object.hasOwn(b, field) || !equal(a[field], b[field])) return false;
+    fields++;
+  }
+  for (const _ in b) fields--;
+  return fields === 0;
 }

@@ -88,7 +88,7 @@ export function openWriter({ path, sync, maxBytes }: FileOptions): DatabaseSync 
   db.exec(`PRAGMA synchronous = ${sync ? 'FULL' : 'OFF'}`);
   db.exec('PRAGMA wal_autocheckpoint = 2000');
   db.exec('PRAGMA journal_size_limit = 67108864');
-  db.exec('PRAGMA cache_size = -16000');
+  db.exec('PRAGMA cache_size = -4000');
   if (maxBytes !== undefined) {
     db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxBytes / pageBytes))}`);
   }
@@ -98,7 +98,7 @@ export function openWriter({ path, sync, maxBytes }: FileOptions): DatabaseSync 
 /** A connection that only reads. */
 export function openReader(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
-  db.exec('PRAGMA cache_size = -16000');
+  db.exec('PRAGMA cache_size = -4000');
   return db;
 }
 

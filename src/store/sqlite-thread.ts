@@ -43,6 +43,8 @@ export class WriterThread {
     this.#worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
       workerData,
       transferList: [port2],
+      // It holds one group of requests at a time.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
     this.#ready = new Promise((resolve, reject) => {
       this.#markReady = resolve;

@@ -135,7 +135,7 @@ export class SqliteStore implements RecoverableStore {
     this.#revision = state.revision;
     this.#compacted = state.compacted;
     this.#lastLease = state.lastLease;
-    this.#cache = new EntryCache(options.cacheBytesMax ?? 16 * 1024 * 1024);
+    this.#cache = new EntryCache(options.cacheBytesMax ?? 4 * 1024 * 1024);
     this.#leases = new Leases(options.clock, (lease) => void this.#endLease(lease));
     for (const { id, ttlMs } of state.leases) this.#leases.grant(id, ttlMs);
     const { watchBufferChangesMax } = options;

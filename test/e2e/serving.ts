@@ -12,8 +12,7 @@ import { freePort } from '../../testbed/ports.ts';
 import { type RunningProcess, startProcess, temporaryFolder } from '../../testbed/processes.ts';
 import { waitUntil } from '../../testbed/waiting.ts';
 
-const bin = fileURLToPath(new URL('../../src/main/bin.ts', import.meta.url));
-const node = ['--disable-warning=ExperimentalWarning', bin];
+const bin = fileURLToPath(new URL('../../bin/ubernetes.cjs', import.meta.url));
 
 export interface ServingOptions {
   /** Further options of `ubernetes serve`. */
@@ -72,7 +71,7 @@ export class ServedFederation {
     const running = startProcess({
       title: 'ubernetes',
       file: process.execPath,
-      args: [...node, 'serve', '--data', this.dataDir, '--listen', listen, ...this.#args],
+      args: [bin, 'serve', '--data', this.dataDir, '--listen', listen, ...this.#args],
       directory: this.folder,
       env,
       logFile: join(this.folder, `serve-${++this.#starts}.log`),
@@ -117,7 +116,7 @@ export class ServedFederation {
     words: readonly string[];
     env?: Readonly<Record<string, string>>;
   }): Promise<CommandResult> {
-    const child = spawn(process.execPath, [...node, ...run.words], {
+    const child = spawn(process.execPath, [bin, ...run.words], {
       env: { ...process.env, KUBECONFIG: this.kubeconfig, ...run.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

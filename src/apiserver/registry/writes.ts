@@ -2,13 +2,14 @@
  * Creates and changes objects: prepare, accept, account for owners, commit; again when somebody was
  * quicker.
  */
+import { recordsGroup } from '../../api/records.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { applyDefaults } from '../../kube/defaults.ts';
 import { deepEqual } from '../../kube/json.ts';
 import { updateManagedFields } from '../../kube/managed-fields.ts';
 import type { Json, KubeObject, ObjectMeta } from '../../kube/object.ts';
-import { apiVersionOf } from '../../kube/resource.ts';
+import { apiVersionOf, type ResourceType } from '../../kube/resource.ts';
 import { alreadyExists, conflict, invalid, isApiError, notFound } from '../../kube/status.ts';
 import { type DecodeOptions, decodeObject } from '../../kube/validate.ts';
 import { invalidValue } from '../../kube/validate-meta.ts';
@@ -202,7 +203,7 @@ export class Writes {
     };
     object = prepare(object);
     // Before admission, as in kube-apiserver: what admission changes belongs to nobody.
-    if (candidate.managed !== true)
+    if (candidate.managed !== true && isTracked(type))
       object = withManagedFields(object, {
         schema: facts.schema,
         live: undefined,
@@ -297,7 +298,7 @@ export class Writes {
     };
     const metadata = updatedMeta(withRef(decoded.metadata, ref), old.metadata);
     let object = prepare({ ...decoded, metadata });
-    if (!managed)
+    if (!managed && isTracked(type))
       object = withManagedFields(object, {
         schema,
         live: old,
@@ -353,6 +354,11 @@ function refusalOf({ patch }: Candidate): Pick<DecodeOptions, 'refuse'> {
       return invalid({ group: '', kind: '' }, '', [invalidValue('patch', shown, words ?? why)]);
     },
   };
+}
+
+/** The federation's own records have one writer: nobody asks who manages which field. */
+function isTracked({ group }: ResourceType): boolean {
+  return group !== recordsGroup;
 }
 
 function withManagedFields(
