@@ -153,7 +153,7 @@ test('bodies that do not fit their path are refused in the words of kube-apiserv
       'POST',
       path,
       { kind: 'ConfigMap', apiVersion: 'v2', metadata: {} },
-      'the API version in the data (v2) does not match the expected API version (v1)',
+      'ConfigMap in version "v2" cannot be handled as a ConfigMap: no kind "ConfigMap" is registered for version "v2" in scheme "pkg/runtime/scheme.go:111"',
     ],
     [
       'POST',

@@ -136,6 +136,12 @@ function checkKind(value: JsonObject, { expected, bytes }: Expectation): void {
   if (!value.kind) value.kind = expected.kind;
   if (!value.apiVersion) value.apiVersion = apiVersionOf(expected);
   const apiVersion = value.apiVersion as string;
+  const isBuiltIn = hasProtobuf(apiVersionOf(expected), expected.kind);
+  if (isBuiltIn && !hasProtobuf(apiVersion, value.kind as string)) {
+    const named = `no kind ${quoteGo(value.kind as string)} is registered for version`;
+    const why = `${named} ${quoteGo(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
+    throw unfit(value, expected.kind, why);
+  }
   if (value.kind !== expected.kind) {
     const { version } = parseApiVersion(apiVersion);
     const wanted = `${expected.group === '' ? 'core' : expected.group.split('.', 1)[0]}.${expected.kind}`;

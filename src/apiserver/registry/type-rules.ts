@@ -57,6 +57,12 @@ const rules: Readonly<Record<string, TypeRules>> = {
     validate: unlessSame(checkBinding),
   },
   limitranges: { prepare: withImpliedDefaults },
+  // A share of less than nothing cannot be planned, so that no member is asked about it.
+  replicationcontrollers: { validate: atLeastZero('replicas') },
+  'replicasets.apps': { validate: atLeastZero('replicas') },
+  'deployments.apps': { validate: atLeastZero('replicas') },
+  'statefulsets.apps': { validate: atLeastZero('replicas') },
+  'jobs.batch': { validate: atLeastZero('parallelism', 'completions') },
   'roles.rbac.authorization.k8s.io': { prepare: prepareRole, validate: validateRole },
   'clusterroles.rbac.authorization.k8s.io': { prepare: prepareRole, validate: validateRole },
   'rolebindings.rbac.authorization.k8s.io': {
@@ -97,6 +103,16 @@ function withImmutable(base: TypeRules, check: ReturnType<typeof immutabilityOf>
       ...(old === undefined ? [] : check(object, old)),
     ],
   };
+}
+
+/** Numbers in the spec that may not be negative. */
+function atLeastZero(...fields: string[]): (object: KubeObject) => StatusCause[] {
+  return (object) =>
+    fields.flatMap((field) => {
+      const value = valueAt(object, 'spec', field);
+      if (typeof value !== 'number' || value >= 0) return [];
+      return [invalidValue(`spec.${field}`, value, 'must be greater than or equal to 0')];
+    });
 }
 
 function immutableCauses(
