@@ -187,7 +187,9 @@ function comparable(event: Event): unknown {
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'UID')
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME')
     .replace(/gen-[a-z0-9]{5}/g, 'gen-NAME')
-    .replace(/"resourceVersion":"\d+"/g, '"resourceVersion":"N"');
+    .replace(/"resourceVersion":"\d+"/g, '"resourceVersion":"N"')
+    // Columns of a Table tell how old an object is.
+    .replace(/"\d+s"/g, '"AGE"');
   const { authenticationMetadata: _, ...rest } = JSON.parse(text);
   // The token of the one names a uid, the certificate of the other does not.
   delete rest.user.uid;

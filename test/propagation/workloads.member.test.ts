@@ -133,25 +133,30 @@ describe('workloads in whole clusters', { skip: !required && !membersAvailable('
     assert.match(await joined.kubectl('get svc public --no-headers'), /192\.0\.2\.1,192\.0\.2\.2/);
   });
 
-  test('a quota in a member refuses pods there; a quota of the federation travels', async () => {
+  test('a quota in a member refuses objects there; one of the federation stays home', async () => {
     await joined.kubectl('create namespace tight');
-    await joined.kubectl('create quota few -n tight --hard=configmaps=3');
     for (const member of members) {
+      await joined.untilIn(member, 'get ns tight -o name', 'namespace/tight');
+      await joined.in(member, 'create quota few -n tight --hard=configmaps=3');
       await joined.untilIn(
         member,
         'get quota few -n tight -o jsonpath={.status.hard}',
         '{"configmaps":"3"}',
       );
     }
-    // Each cluster has one of its own already: its certificate.
-    const used =
-      'get quota few -n tight -o jsonpath={.status.hard.configmaps}/{.status.used.configmaps}';
-    await joined.until(used, '6/2');
+    await joined.kubectl('create quota own -n tight --hard=configmaps=9');
+    // Each cluster has one of its own already: its certificate; so has the federation.
     for (const name of ['one', 'two', 'three']) {
       await joined.kubectl(`create configmap ${name} -n tight --from-literal=a=b`);
     }
     const states = '-o=jsonpath={.items[*].status.clusters[*].reason}';
     await joined.until(['get', 'dist', '-n', 'tight', states], /QuotaExceeded/);
+    const used =
+      'get quota own -n tight -o jsonpath={.status.hard.configmaps}/{.status.used.configmaps}';
+    await joined.until(used, '9/4');
+    for (const member of members) {
+      assert.equal(await joined.in(member, 'get quota -n tight -o name'), 'resourcequota/few');
+    }
   });
 
   test('a deleted namespace takes everything with it, and is gone everywhere', async () => {

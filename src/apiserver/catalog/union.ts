@@ -1,4 +1,5 @@
 /** Unites what several servers serve: pure, newest first. */
+import { compareVersionNames } from '../custom/custom-kind.ts';
 import type { DiscoveredGroup, DiscoveredResource } from './discovered.ts';
 
 /** The types of one server, of a recording, or of our own. */
@@ -57,20 +58,40 @@ function numbersOf(version: string): number[] {
 
 /** The union of sets, the first one's word counting most. */
 export function unite(sets: readonly TypeSet[]): UnitedGroup[] {
-  const groups = new Map<string, Map<string, VersionParts>>();
+  const groups = new Map<string, GroupParts>();
   for (const set of sets)
-    for (const group of set.groups) {
-      const name = group.metadata.name ?? '';
-      const versions = getOrAdd(groups, name, () => new Map<string, VersionParts>());
-      for (const { version, resources = [] } of group.versions) {
-        const parts = getOrAdd(versions, version, () => ({ resources: new Map(), documents: [] }));
+    for (const { metadata, versions } of set.groups) {
+      const name = metadata.name ?? '';
+      const group = getOrAdd(groups, name, () => ({ order: [], versions: new Map(), first: set }));
+      for (const { version, resources = [] } of versions) {
+        if (!group.versions.has(version)) place(group, version, set);
+        const parts = getOrAdd(group.versions, version, () => {
+          return { resources: new Map(), documents: [] };
+        });
         addVersion(parts, resources, set.documents.get(documentPath({ group: name, version })));
       }
     }
-  return [...groups].map(([name, versions]) => ({
+  return [...groups].map(([name, { order, versions }]) => ({
     name,
-    versions: [...versions].map(([version, parts]) => ({ group: name, version, ...parts })),
+    versions: order.map((version) => ({ group: name, version, ...versions.get(version)! })),
   }));
+}
+
+interface GroupParts {
+  /** The preferred version first. */
+  readonly order: string[];
+  readonly versions: Map<string, VersionParts>;
+  /** The first server that has the group. */
+  readonly first: TypeSet;
+}
+
+/**
+ * In the order of the first server; a version that it lacks stands before the first one that
+ * Kubernetes prefers less.
+ */
+function place({ order, first }: GroupParts, version: string, set: TypeSet): void {
+  const at = set === first ? -1 : order.findIndex((one) => compareVersionNames(version, one) < 0);
+  order.splice(at < 0 ? order.length : at, 0, version);
 }
 
 interface VersionParts {
