@@ -95,6 +95,11 @@ const writes: readonly Sent[] = [
   claim('third', '1Mi'),
 ];
 
+function quotaNamed({ body }: { readonly body: object }): string | undefined {
+  const { message = '' } = body as { message?: string };
+  return /(?:exceeded|failed) quota: ([^,:]+)/.exec(message)?.[1];
+}
+
 test('quotas refuse and count as in a real kube-apiserver', async (t) => {
   if (!(await requireMembers(t, 'bare'))) return;
   await using both = await startBoth({}, () => {});
@@ -126,7 +131,11 @@ test('quotas refuse and count as in a real kube-apiserver', async (t) => {
     const [real, ours] = [await both.real(sent), await both.ours(sent)];
     const what = JSON.stringify(sent.body);
     assert.equal(ours.status, real.status, `${what} ${JSON.stringify([ours.body, real.body])}`);
-    if (real.status >= 300) assert.deepEqual(comparable(ours), comparable(real), what);
+    if (real.status < 300) continue;
+    // Of several quotas that refuse, kube-apiserver names the one that Go's map order brings first.
+    const [named, other] = [quotaNamed(ours), quotaNamed(real)];
+    if (named !== undefined && other !== undefined && named !== other) continue;
+    assert.deepEqual(comparable(ours), comparable(real), what);
   }
   for (const sent of quotas) {
     const { name } = (sent.body as { metadata: { name: string } }).metadata;
