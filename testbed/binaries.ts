@@ -3,13 +3,13 @@ import { accessSync, constants } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { versionsKey } from './versions.ts';
+import { helmFile, versionsKey } from './versions.ts';
 
 /**
  * What a test needs: API servers only, whole clusters with nodes, the older Kubernetes too, the
- * tests of Kubernetes itself.
+ * tests of Kubernetes itself, Helm.
  */
-export type Need = 'bare' | 'full' | 'older' | 'upstream';
+export type Need = 'bare' | 'full' | 'older' | 'upstream' | 'helm';
 
 const bare = ['etcd', 'kube-apiserver', 'kubectl'];
 const controllers = ['kube-controller-manager', 'kube-scheduler'];
@@ -19,6 +19,7 @@ const needed: Record<Need, readonly string[]> = {
   full: [...bare, ...controllers, 'kwok'],
   older: [...bare, ...['kube-apiserver', 'kubectl', ...controllers].map((name) => `older/${name}`)],
   upstream: ['e2e.test'],
+  helm: [helmFile],
 };
 
 /** Where the binaries are or belong: KUBEBUILDER_ASSETS, else a cache folder of these versions. */

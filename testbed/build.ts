@@ -14,7 +14,7 @@ export type Progress = (line: string) => void;
  * Throws with the compiler's words when a build fails.
  */
 export async function buildBinaries(progress: Progress): Promise<void> {
-  const missing = new Set(missingBinaries('full', 'older', 'upstream'));
+  const missing = new Set(missingBinaries('full', 'older', 'upstream', 'helm'));
   const folder = binariesFolder();
   if (missing.size === 0) return progress(`all binaries are in ${folder}`);
   progress(`building ${missing.size} of ${binaries.length} binaries into ${folder}`);

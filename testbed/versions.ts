@@ -26,13 +26,17 @@ const older = pinned('older', 'k8s.io/kubernetes');
 const etcd = pinned('etcd', 'go.etcd.io/etcd/server/v3');
 const kwok = pinned('kwok', 'sigs.k8s.io/kwok');
 const upstream = pinned('e2e', 'k8s.io/kubernetes');
+const helm = pinned('helm', 'helm.sh/helm/v4');
 
 /** Versions of what runs, such as `v1.37.2`. */
-export const versions = { kubernetes, older, etcd, kwok, upstream } as const;
+export const versions = { kubernetes, older, etcd, kwok, upstream, helm } as const;
 
 /** Changes whenever a pinned version changes: the name of the cache folder. */
 export const versionsKey =
   `kubernetes-${bare(kubernetes)}-older-${bare(older)}` + `-etcd-${bare(etcd)}-kwok-${bare(kwok)}`;
+
+/** Its version is in its name: it is not one of those that the folder is called by. */
+export const helmFile = `helm-${bare(helm)}`;
 
 const programs = ['kube-apiserver', 'kubectl', 'kube-controller-manager', 'kube-scheduler'];
 
@@ -45,6 +49,7 @@ export const binaries: readonly Binary[] = [
     entry(`older/${name}`, 'older', `k8s.io/kubernetes/cmd/${name}`, older),
   ),
   { ...entry('e2e.test', 'e2e', 'k8s.io/kubernetes/test/e2e', upstream), tests: true },
+  entry(helmFile, 'helm', 'helm.sh/helm/v4/cmd/helm', helm),
 ];
 
 function entry(file: string, module: string, mainPackage: string, version: string): Binary {

@@ -38,6 +38,7 @@ export class RequestMetrics implements Observer {
   readonly #reading: Value;
   readonly #changing: Value;
   readonly #kinds = new Map<string, Kind>();
+  readonly #byType = new WeakMap<object, Map<string, Kind>>();
 
   constructor(metrics: Metrics, clock: Clock) {
     this.#clock = clock;
@@ -105,8 +106,29 @@ export class RequestMetrics implements Observer {
     count.value++;
   }
 
+  /** By the type first, which needs no text: this is asked for every request. */
   #kindOf(trace: Trace): Kind {
-    const labels = labelsOf(trace);
+    const { info, call } = trace;
+    if (info === undefined || call === undefined) return this.#labelled(labelsOf(trace));
+    let kinds = this.#byType.get(call.type);
+    if (kinds === undefined) {
+      kinds = new Map();
+      this.#byType.set(call.type, kinds);
+    }
+    const { name, namespace, subresource } = call.target;
+    const scope = name !== '' ? 'r' : namespace !== '' ? 'n' : 'c';
+    // A query, and what kind of patch it is, say more about the verb.
+    const plain = info.query.size === 0 && info.verb !== 'patch';
+    const key = plain ? `${scope}${info.verb}/${subresource}` : '';
+    let kind = plain ? kinds.get(key) : undefined;
+    if (kind === undefined) {
+      kind = this.#labelled(labelsOf(trace));
+      if (plain) kinds.set(key, kind);
+    }
+    return kind;
+  }
+
+  #labelled(labels: readonly string[]): Kind {
     const key = labels.join('\0');
     let kind = this.#kinds.get(key);
     if (kind !== undefined) return kind;

@@ -55,13 +55,19 @@ export function subdomainProblems(name: string): string[] {
   return problems;
 }
 
+/** Bytes of a name that may hold anything, so that its key fits the store. */
+const pathSegmentMax = 2048;
+
 function tooLong(name: string, most: number): string[] {
   return Buffer.byteLength(name) > most ? [`must be no more than ${most} characters`] : [];
 }
 
 function pathSegmentProblems(name: string, prefix: boolean): string[] {
   if (!prefix && (name === '.' || name === '..')) return [`may not be '${name}'`];
-  return ['/', '%']
+  const problems = ['/', '%']
     .filter((sign) => name.includes(sign))
     .map((sign) => `may not contain '${sign}'`);
+  // kube-apiserver takes these; here a name is part of a key of the store.
+  if (name.includes('\0') || !name.isWellFormed()) problems.push('must be UTF-8 text without NUL');
+  return [...problems, ...tooLong(name, pathSegmentMax)];
 }

@@ -2,6 +2,7 @@
 import { nameSuffix, type Random, uuid } from '../../base/random.ts';
 import { deepEqual } from '../../kube/json.ts';
 import type { KubeObject, ObjectMeta } from '../../kube/object.ts';
+import { quoteGo } from '../../kube/quote.ts';
 import { apiVersionOf, type ResourceType } from '../../kube/resource.ts';
 import { badRequest } from '../../kube/status.ts';
 import type { ObjectRef } from '../backend.ts';
@@ -28,7 +29,7 @@ export function withTypeMeta(object: KubeObject, type: ResourceType): KubeObject
   if (kind !== '' && kind !== type.kind)
     throw badRequest(
       `${kind} in version ${JSON.stringify(type.version)} cannot be handled as a ${type.kind}: ` +
-        `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(expected)} here`,
+        `no kind ${quoteGo(String(kind))} is registered for version ${JSON.stringify(expected)} here`,
     );
   if (apiVersion !== '' && kind !== '') return object;
   return { ...object, apiVersion: expected, kind: type.kind };

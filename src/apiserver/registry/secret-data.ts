@@ -6,12 +6,12 @@ import { invalidValue, requiredValue } from '../../kube/validate-meta.ts';
 
 const accountName = 'kubernetes.io/service-account.name';
 /** All of them must be there. */
-const required: Readonly<Record<string, readonly string[]>> = {
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-};
+const required: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+]);
 
 const keyMax = 253;
 const keyRule =
@@ -55,7 +55,7 @@ function typeCauses(secret: KubeObject): StatusCause[] {
     if (has('username') || has('password')) return [];
     return [requiredValue(field('username')), requiredValue(field('password'))];
   }
-  return (required[type] ?? []).flatMap((key) => {
+  return (required.get(type) ?? []).flatMap((key) => {
     if (!has(key)) return [requiredValue(field(key))];
     if (key === 'ssh-privatekey' && data[key] === '') return [requiredValue(field(key))];
     const wrong = key.startsWith('.docker') ? jsonProblem(String(data[key])) : undefined;

@@ -1,0 +1,215 @@
+/** Sends what is nearly right to a federation in this process, and looks for what must not be. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { Dice } from '../../sim/dice.ts';
+import type { ApiResponse } from '../../src/apiserver/types.ts';
+import { SeededRandom } from '../../src/base/random.ts';
+import { type FuzzRequest, fuzzRequest } from './mutate.ts';
+import { canary, startTarget, type Target } from './target.ts';
+
+export interface FuzzOptions {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly say?: (line: string) => void;
+}
+
+export interface FuzzReport {
+  readonly requests: number;
+  /** Requests by status code. */
+  readonly codes: Readonly<Record<number, number>>;
+  /** What must not have happened, each with the request that showed it. */
+  readonly findings: readonly string[];
+  /** Growth of the heap from the first third to the end, MiB. */
+  readonly grownMiB: number;
+}
+
+/** An answer takes no longer than this, milliseconds. */
+const answerMs = 10_000;
+/** Starting, stopping and sweeping take no longer than this each, milliseconds. */
+const workMs = 40_000;
+/** A stream is followed for this long, milliseconds. */
+const streamMs = 20;
+const sweepEvery = 200;
+const atOnce = 8;
+const findingsMax = 20;
+
+export async function fuzz({ seed, seconds, say = () => {} }: FuzzOptions): Promise<FuzzReport> {
+  const dice = new Dice(new SeededRandom(seed));
+  // The federation's own timers keep nobody waiting: what never answers must be seen, not end us.
+  const held = setInterval(() => {}, 1000);
+  const target = await inTime('starting', startTarget(dice));
+  const run = new Run(target, dice);
+  const crashed = (error: unknown): void =>
+    run.found('the process would have ended', String((error as Error)?.stack ?? error));
+  process.on('uncaughtException', crashed);
+  process.on('unhandledRejection', crashed);
+  try {
+    const until = performance.now() + seconds * 1000;
+    const phase = (part: number): number => until - seconds * 1000 * (1 - part);
+    await run.until(phase(1 / 3));
+    const before = heapMiB();
+    target.damage(0.1);
+    await run.until(phase(2 / 3));
+    target.damage(0);
+    await run.until(until);
+    await run.settle();
+    const grownMiB = heapMiB() - before;
+    say(`${run.requests} requests, seed ${seed}`);
+    return { requests: run.requests, codes: run.codes, findings: run.findings, grownMiB };
+  } finally {
+    await inTime('stopping', target.stop());
+    clearInterval(held);
+    process.off('uncaughtException', crashed);
+    process.off('unhandledRejection', crashed);
+  }
+}
+
+/** What stands still says where, instead of standing still. */
+async function inTime<T>(what: string, work: Promise<T>): Promise<T> {
+  const ended = new AbortController();
+  const late = delay(workMs, undefined, { signal: ended.signal }).then(() => {
+    throw new Error(`${what} takes more than ${workMs} ms`);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    ended.abort();
+    late.catch(() => {});
+  }
+}
+
+class Run {
+  readonly findings: string[] = [];
+  readonly codes: Record<number, number> = {};
+  requests = 0;
+  readonly #target: Target;
+  readonly #dice: Dice;
+  #logged = 0;
+
+  constructor(target: Target, dice: Dice) {
+    this.#target = target;
+    this.#dice = dice;
+  }
+
+  found(what: string, about: string): void {
+    if (this.findings.length < findingsMax) this.findings.push(`${what}\n${about}`);
+  }
+
+  async until(end: number): Promise<void> {
+    while (performance.now() < end) {
+      const requests = Array.from({ length: atOnce }, () => fuzzRequest(this.#dice));
+      await Promise.all(requests.map((request) => this.#ask(request)));
+      const before = this.requests;
+      this.requests += atOnce;
+      if (Math.floor(before / sweepEvery) !== Math.floor(this.requests / sweepEvery))
+        await inTime('sweeping', this.#target.sweep());
+      await delay(0);
+    }
+  }
+
+  /** With the member well again, what is written arrives there. */
+  async settle(): Promise<void> {
+    await inTime('sweeping', this.#target.sweep());
+    const { client, propagation } = this.#target.federation;
+    const path = '/api/v1/namespaces/tenant-a/configmaps';
+    await client.create(path, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'after' } });
+    for (let i = 0; i < 600; i++) {
+      const unit = propagation.units.get('configmaps|tenant-a/after');
+      if (unit?.copies.get('eu-west')?.live !== undefined) return;
+      await delay(50);
+    }
+    this.found('a member that is well again is not written to', 'after 30 seconds');
+  }
+
+  async #ask(request: FuzzRequest): Promise<void> {
+    const ended = new AbortController();
+    const { method, path, headers, body } = request;
+    const authorization = headers['authorization'] ?? `Bearer ${this.#target.token}`;
+    const answering = this.#target.federation.handler({
+      method,
+      path,
+      headers: { ...headers, authorization },
+      body,
+      signal: ended.signal,
+    });
+    const late = delay(answerMs, undefined, { ref: false });
+    try {
+      const response = await Promise.race([answering, late]);
+      if (response === undefined) this.found('no answer', show(request));
+      else await this.#judge(request, response);
+    } catch (error) {
+      this.found('the handler threw', `${show(request)}\n${(error as Error).stack}`);
+    }
+    ended.abort();
+    const { logged } = this.#target;
+    for (; this.#logged < logged.length; this.#logged++)
+      this.found('an error was logged', `${logged[this.#logged]}\n(near) ${show(request)}`);
+  }
+
+  async #judge(request: FuzzRequest, response: ApiResponse): Promise<void> {
+    const { status } = response;
+    this.codes[status] = (this.codes[status] ?? 0) + 1;
+    const text = await bodyOf(response);
+    if (text.includes(canary) || text.includes(Buffer.from(canary).toString('base64')))
+      this.found("another tenant's data", show(request));
+    for (const [name, value] of Object.entries(response.headers))
+      if (/[\r\n\0]/.test(String(value)))
+        this.found(`a header ${name} with a line break`, show(request));
+    if (status < 400 || status === 429 || request.method === 'HEAD') return;
+    if (
+      request.path.includes('healthz') ||
+      request.path.includes('readyz') ||
+      request.path.includes('livez')
+    )
+      return;
+    if (status >= 500 && /see the server's log/.test(text))
+      this.found('an internal error', `${show(request)}\n${text}`);
+    if (!isStatus(text, status))
+      this.found('an error that is no Status', `${show(request)}\n${status} ${text.slice(0, 500)}`);
+  }
+}
+
+function isStatus(text: string, code: number): boolean {
+  if (/^kind: Status$/m.test(text) && text.includes(`code: ${code}`)) return true;
+  if (text.startsWith('k8s\0') && text.includes('Status')) return true;
+  try {
+    const status = JSON.parse(text) as { kind?: string; code?: number };
+    return status.kind === 'Status' && status.code === code;
+  } catch {
+    return false;
+  }
+}
+
+async function bodyOf({ body, endless, upgraded }: ApiResponse): Promise<string> {
+  upgraded?.destroy();
+  if (Buffer.isBuffer(body)) return body.toString('latin1');
+  const iterator = body[Symbol.asyncIterator]();
+  let text = '';
+  for (;;) {
+    const next = iterator.next();
+    const stop = endless ? delay(streamMs) : delay(answerMs, undefined, { ref: false });
+    const chunk = await Promise.race([next, stop]);
+    if (chunk === undefined || chunk.done) {
+      next.catch(() => {});
+      void Promise.resolve(iterator.return?.()).catch(() => {});
+      return text;
+    }
+    text += chunk.value.toString('latin1');
+  }
+}
+
+function show({ method, path, headers, body }: FuzzRequest): string {
+  const sent = body === undefined ? '' : body.subarray(0, 2000).toString('base64');
+  return `${method} ${path.slice(0, 500)} ${JSON.stringify(headers)} ${sent}`;
+}
+
+/** Without it, what could be freed would count as growth. */
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+function heapMiB(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return (heapUsed + external) / 1024 / 1024;
+}
