@@ -54,8 +54,16 @@ function buildFlags(binary: Binary): string[] {
 }
 
 async function go(args: string[], module: string): Promise<void> {
+  await runGo(args, { folder: join(modulesFolder, module), shown: `testbed/go/${module}` });
+}
+
+/** Runs go in a module, politely; `shown` names it in errors. @throws with the compiler's words */
+export async function runGo(
+  args: readonly string[],
+  { folder, shown }: { readonly folder: string; readonly shown: string },
+): Promise<void> {
   const child = spawn('nice', ['go', ...args], {
-    cwd: join(modulesFolder, module),
+    cwd: folder,
     env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly', GOWORK: 'off' },
     stdio: ['ignore', 'inherit', 'pipe'],
   });
@@ -66,5 +74,5 @@ async function go(args: string[], module: string): Promise<void> {
   const code = await new Promise<number | null>((done, failed) => {
     child.on('error', failed).on('close', done);
   });
-  if (code !== 0) throw new Error(`go ${args[0]} in testbed/go/${module} failed:\n${errors}`);
+  if (code !== 0) throw new Error(`go ${args[0]} in ${shown} failed:\n${errors}`);
 }

@@ -200,14 +200,8 @@ function decodeLevel(fields: Json, depth: number, root: boolean): FieldSet {
 export class FieldSetBuilder {
   /** Nobody sees it, or what is below it, before it is whole: it may still change. */
   readonly #root = new Map<string, FieldSet>();
-  #empty = true;
-
-  get isEmpty(): boolean {
-    return this.#empty;
-  }
 
   add(path: readonly string[]): void {
-    this.#empty = false;
     const last = path.length - 1;
     if (last < 0) return;
     let level = this.#root;

@@ -49,6 +49,20 @@ export function labelProblems(name: string): string[] {
   return problems;
 }
 
+const label1035Format = '[a-z]([-a-z0-9]*[a-z0-9])?';
+export const label1035 = new RegExp(`^${label1035Format}$`);
+export const label1035Text =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an " +
+  "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', " +
+  `regex used for validation is '${label1035Format}')`;
+
+/** What keeps a name from being a DNS-1035 label; empty when nothing does. */
+export function label1035Problems(name: string): string[] {
+  const problems = tooLong(name, 63);
+  if (!label1035.test(name)) problems.push(label1035Text);
+  return problems;
+}
+
 export function subdomainProblems(name: string): string[] {
   const problems = tooLong(name, 253);
   if (!subdomainPattern.test(name)) problems.push(subdomainText);

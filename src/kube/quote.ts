@@ -3,7 +3,8 @@
  */
 
 const plain = /^[ !#-[\]-~]*$/;
-const short: Readonly<Record<string, string>> = {
+/** Characters that Go's quoting writes as a letter, as both escape them. */
+export const letterEscapes: Readonly<Record<string, string>> = {
   '"': '\\"',
   '\\': '\\\\',
   '\u0007': '\\a',
@@ -20,7 +21,7 @@ const printable = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]$/u;
 export function quoteGo(text: string): string {
   if (plain.test(text)) return `"${text}"`;
   let out = '"';
-  for (const char of text) out += short[char] ?? escapeChar(char);
+  for (const char of text) out += letterEscapes[char] ?? escapeChar(char);
   return `${out}"`;
 }
 

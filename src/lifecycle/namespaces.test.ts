@@ -1,46 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createHandler } from '../apiserver/handler.ts';
-import { inProcessTransport } from '../apiserver/in-process.ts';
-import { refusal, settled, World } from '../apiserver/registry/world.fixture.ts';
-import { silentLogger } from '../base/log.ts';
-import { SeededRandom } from '../base/random.ts';
-import { RestClient } from '../client/rest.ts';
+import { refusal, type World } from '../apiserver/registry/world.fixture.ts';
 import { NamespaceLifecycle } from './namespaces.ts';
+import { ownApi, until } from './own-api.fixture.ts';
 
 async function lifecycle(): Promise<{ world: World; stop(): Promise<void> }> {
-  const world = await World.start();
-  const { clock } = world;
-  const random = new SeededRandom(3);
-  const handler = createHandler({
-    types: world.api.typeSource,
-    nonResources: world.api.nonResources,
-    authenticate: async () => undefined,
-    authorizer: { authorize: () => ({ allowed: true, reason: '' }) } as never,
-    clock,
-    random,
-    log: silentLogger,
-  });
-  const user = { name: 'ubernetes', groups: ['system:masters'], extra: {} };
-  const client = new RestClient(inProcessTransport(handler, user), { userAgent: 'test' });
-  const controller = new NamespaceLifecycle({
-    client,
-    types: () => world.api.catalog.list(),
-    clock,
-    random,
-    log: silentLogger,
-  });
+  const { world, client, types, clock, random, log } = await ownApi();
+  const controller = new NamespaceLifecycle({ client, types, clock, random, log });
   controller.start();
   return { world, stop: () => controller.stop() };
-}
-
-async function until(world: World, done: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (await done()) return;
-    await settled();
-    world.clock.advance(100);
-  }
-  throw new Error('it did not come to be');
 }
 
 test('a deleted namespace is emptied and goes; others stay as they are', async () => {

@@ -1,45 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createHandler } from '../apiserver/handler.ts';
-import { inProcessTransport } from '../apiserver/in-process.ts';
-import { settled, World } from '../apiserver/registry/world.fixture.ts';
-import { silentLogger } from '../base/log.ts';
-import { SeededRandom } from '../base/random.ts';
-import { RestClient } from '../client/rest.ts';
 import type { KubeObject } from '../kube/object.ts';
+import { ownApi, until } from './own-api.fixture.ts';
 import { ServiceAccounts } from './service-accounts.ts';
 
 const authority = '-----BEGIN CERTIFICATE-----\nours\n-----END CERTIFICATE-----\n';
 
 async function running(options: { authority?: string }) {
-  const world = await World.start();
-  const { clock } = world;
-  const random = new SeededRandom(3);
-  const handler = createHandler({
-    types: world.api.typeSource,
-    nonResources: world.api.nonResources,
-    authenticate: async () => undefined,
-    authorizer: { authorize: () => ({ allowed: true, reason: '' }) } as never,
-    clock,
-    random,
-    log: silentLogger,
-  });
-  const user = { name: 'ubernetes', groups: ['system:masters'], extra: {} };
-  const client = new RestClient(inProcessTransport(handler, user), { userAgent: 'test' });
-  const accounts = new ServiceAccounts({ client, clock, random, log: silentLogger, ...options });
+  const { world, client, clock, random, log } = await ownApi();
+  const accounts = new ServiceAccounts({ client, clock, random, log, ...options });
   accounts.start();
   const read = (path: string, name: string, namespace: string): Promise<KubeObject | undefined> =>
     world.get(world.ref(path, name, namespace)).catch(() => undefined);
   return { world, read, stop: () => accounts.stop() };
-}
-
-async function until(world: World, done: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (await done()) return;
-    await settled();
-    world.clock.advance(100);
-  }
-  throw new Error('it did not come to be');
 }
 
 test('every namespace has a default service account and the CA, and gets them back', async () => {

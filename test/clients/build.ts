@@ -2,13 +2,13 @@
  * Clients in Go, as users write them: each a folder of test/clients/go, built once per state of the
  * module into the testbed's cache.
  */
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { binariesFolder } from '../../testbed/binaries.ts';
+import { runGo } from '../../testbed/build.ts';
 
 const module = fileURLToPath(new URL('go', import.meta.url));
 
@@ -20,7 +20,8 @@ export async function clientProgram(name: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   const unfinished = `${program}.${process.pid}.building`;
   try {
-    await goBuild(['-trimpath', '-buildvcs=false', '-o', unfinished, `./${name}`]);
+    const flags = ['-trimpath', '-buildvcs=false', '-o', unfinished];
+    await runGo(['build', ...flags, `./${name}`], { folder: module, shown: 'test/clients/go' });
     await rename(unfinished, program);
   } finally {
     await rm(unfinished, { force: true });
@@ -35,20 +36,4 @@ function stateOf(name: string): string {
   for (const file of ['go.mod', 'go.sum', ...sources.map((each) => `${name}/${each}`)])
     hash.update(readFileSync(join(module, file)));
   return hash.digest('hex').slice(0, 12);
-}
-
-async function goBuild(args: readonly string[]): Promise<void> {
-  const child = spawn('nice', ['go', 'build', ...args], {
-    cwd: module,
-    env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-mod=readonly', GOWORK: 'off' },
-    stdio: ['ignore', 'inherit', 'pipe'],
-  });
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    errors = (errors + text).slice(-8000);
-  });
-  const code = await new Promise<number | null>((done, failed) => {
-    child.on('error', failed).on('close', done);
-  });
-  if (code !== 0) throw new Error(`go build in test/clients/go failed:\n${errors}`);
 }

@@ -2,7 +2,7 @@
 
 import type { Type } from '../../kube/cel/types.ts';
 import { labelKeyProblems } from '../../kube/label-syntax.ts';
-import { subdomainProblems } from '../../kube/name-syntax.ts';
+import { label1035, label1035Text, subdomainProblems } from '../../kube/name-syntax.ts';
 import {
   isObject,
   type Json,
@@ -20,7 +20,7 @@ import {
   type Variables,
 } from './expression.ts';
 import { FieldCheck, objectsOf } from './field-check.ts';
-import { checkRule, label1035, label1035Text } from './rule-check.ts';
+import { checkRule } from './rule-check.ts';
 import { checkConditions } from './webhook-check.ts';
 
 const annotationsMax = 20;

@@ -3,12 +3,6 @@ import type { JsonObject } from '../../kube/object.ts';
 import type { FieldCheck } from './field-check.ts';
 import { textsOf } from './field-check.ts';
 
-export const label1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-export const label1035Text =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an " +
-  "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', " +
-  "regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
-
 const operations = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 const scopes = ['*', 'Cluster', 'Namespaced'];
 

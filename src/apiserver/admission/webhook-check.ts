@@ -1,11 +1,11 @@
 /** What a webhook configuration may say: kube-apiserver's own rules for it. */
 
 import { labelKeyProblems } from '../../kube/label-syntax.ts';
-import { subdomainProblems } from '../../kube/name-syntax.ts';
+import { label1035, label1035Text, subdomainProblems } from '../../kube/name-syntax.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from '../../kube/object.ts';
 import type { StatusCause } from '../../kube/status.ts';
 import { FieldCheck, objectsOf, textsOf } from './field-check.ts';
-import { checkRule, label1035, label1035Text } from './rule-check.ts';
+import { checkRule } from './rule-check.ts';
 
 const conditionsMax = 64;
 /** Says what is wrong with a CEL condition; empty: nothing. */

@@ -1,7 +1,7 @@
 /** What is wrong with a CustomResourceDefinition, in kube-apiserver's words. Pure. */
 import { schemaCauses } from '../../kube/custom-schema.ts';
 import { deepEqual } from '../../kube/json.ts';
-import { subdomainProblems } from '../../kube/name-syntax.ts';
+import { label1035Problems, subdomainProblems } from '../../kube/name-syntax.ts';
 import {
   isObject,
   type Json,
@@ -205,18 +205,8 @@ function namesCauses(names: JsonObject): StatusCause[] {
   return causes;
 }
 
-const dns1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-
 function dns1035Problems(name: string): string {
-  const problems: string[] = [];
-  if (Buffer.byteLength(name) > 63) problems.push('must be no more than 63 characters');
-  if (!dns1035.test(name))
-    problems.push(
-      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an " +
-        "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or " +
-        "'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
-    );
-  return problems.join(',');
+  return label1035Problems(name).join(',');
 }
 
 function simplePathCauses(path: string, field: string): StatusCause[] {

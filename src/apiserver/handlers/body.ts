@@ -136,6 +136,7 @@ function checkKind(value: JsonObject, { expected, bytes }: Expectation): void {
   if (!value.kind) value.kind = expected.kind;
   if (!value.apiVersion) value.apiVersion = apiVersionOf(expected);
   const apiVersion = value.apiVersion as string;
+  if (value.kind === expected.kind && apiVersion === apiVersionOf(expected)) return;
   const isBuiltIn = hasProtobuf(apiVersionOf(expected), expected.kind);
   if (isBuiltIn && !hasProtobuf(apiVersion, value.kind as string)) {
     const named = `no kind ${quoteGo(value.kind as string)} is registered for version`;
@@ -148,12 +149,8 @@ function checkKind(value: JsonObject, { expected, bytes }: Expectation): void {
     const why = `converting (${version}.${value.kind}) to (${wanted}): unknown conversion`;
     throw unfit(value, expected.kind, why);
   }
-  if (apiVersion !== apiVersionOf(expected)) {
-    const found = `the API version in the data (${apiVersion})`;
-    throw badRequest(
-      `${found} does not match the expected API version (${apiVersionOf(expected)})`,
-    );
-  }
+  const found = `the API version in the data (${apiVersion})`;
+  throw badRequest(`${found} does not match the expected API version (${apiVersionOf(expected)})`);
 }
 
 function goInto(value: Json): string {

@@ -1,7 +1,7 @@
 /** quantity(), semver() and format(). */
 import { formatProblem } from '../formats.ts';
 import { labelKeyProblems, labelValueProblems } from '../label-syntax.ts';
-import { labelProblems, subdomainProblems } from '../name-syntax.ts';
+import { label1035Problems, labelProblems, subdomainProblems } from '../name-syntax.ts';
 import {
   addQuantity,
   compareQuantity,
@@ -216,19 +216,6 @@ export class Format extends Opaque {
   }
 }
 
-const dns1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-
-function dns1035Problems(text: string): string[] {
-  const problems = Buffer.byteLength(text) > 63 ? ['must be no more than 63 characters'] : [];
-  if (!dns1035.test(text))
-    problems.push(
-      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an " +
-        'alphabetic character, and end with an alphanumeric character (e.g. ' +
-        "'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
-    );
-  return problems;
-}
-
 /** A prefix of a name may end in a dash. */
 const masked = (text: string): string =>
   text.length > 1 && text.endsWith('-') ? `${text.slice(0, -2)}a` : text;
@@ -250,13 +237,15 @@ function uriProblems(text: string): string[] {
 export const namedFormats: Readonly<Record<string, Format>> = {
   dns1123Label: new Format('DNS1123Label', 30, labelProblems),
   dns1123Subdomain: new Format('DNS1123Subdomain', 60, subdomainProblems),
-  dns1035Label: new Format('DNS1035Label', 30, dns1035Problems),
+  dns1035Label: new Format('DNS1035Label', 30, label1035Problems),
   qualifiedName: new Format('QualifiedName', 60, labelKeyProblems),
   dns1123LabelPrefix: new Format('DNS1123LabelPrefix', 30, (text) => labelProblems(masked(text))),
   dns1123SubdomainPrefix: new Format('DNS1123SubdomainPrefix', 60, (text) =>
     subdomainProblems(masked(text)),
   ),
-  dns1035LabelPrefix: new Format('DNS1035LabelPrefix', 30, (text) => dns1035Problems(masked(text))),
+  dns1035LabelPrefix: new Format('DNS1035LabelPrefix', 30, (text) =>
+    label1035Problems(masked(text)),
+  ),
   labelValue: new Format('LabelValue', 40, labelValueProblems),
   uri: new Format('URI', 1103, uriProblems),
   uuid: new Format('uuid', 70, openApi('uuid', 'does not match the UUID format')),

@@ -1,4 +1,5 @@
 /** The strings, regex and sets libraries that Kubernetes adds. */
+import { letterEscapes } from '../quote.ts';
 import { equals } from './compare.ts';
 import { format } from './format-string.ts';
 import type { Library } from './overload.ts';
@@ -74,18 +75,6 @@ function joined(list: CelList, separator = ''): string {
   return list.join(separator);
 }
 
-const quoted: Readonly<Record<string, string>> = {
-  '\u0007': '\\a',
-  '\b': '\\b',
-  '\f': '\\f',
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\v': '\\v',
-  '\\': '\\\\',
-  '"': '\\"',
-};
-
 export const strings: Library = {
   'string#charAt(int) -> string': charAt,
   'string#indexOf(string) -> int': indexOf,
@@ -106,7 +95,7 @@ export const strings: Library = {
     a.replace(/^[\s\u0085]+|[\s\u0085]+$/g, (part) => part.replace(/[^\ufeff]/g, '')),
   'string#format(list(dyn)) -> string': format,
   'strings.quote(string) -> string': (a: string) =>
-    `"${a.toWellFormed().replace(/["\\\p{Cc}]/gu, (sign) => quoted[sign] ?? sign)}"`,
+    `"${a.toWellFormed().replace(/["\\\p{Cc}]/gu, (sign) => letterEscapes[sign] ?? sign)}"`,
   'list(string)#join() -> string': joined,
   'list(string)#join(string) -> string': joined,
 };
