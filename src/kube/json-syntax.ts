@@ -227,26 +227,6 @@ function define(object: JsonObject, key: string, value: Json): void {
   });
 }
 
-const restOfString = /(?:[^"\\]|\\.)*"[ \t\r\n]*(:?)/sy;
-const escaped = /\\[^"]/;
-
-/**
- * Whether a field's name is written with an escape other than that of a quote. V8's JSON.parse
- * (13.6) may take such a name for another one that it has seen at the same place: after
- * {"a":1,"\\\\":2} it reads {"a":1,"\\n":2} with the field "\\". Escaped quotes are let through:
- * the
- * names in managedFields have them, and reading those slowly costs five times as much.
- */
-export function hasEscapedKey(text: string): boolean {
-  if (!escaped.test(text)) return false;
-  for (let at = text.indexOf('\\'); at >= 0; at = text.indexOf('\\', restOfString.lastIndex)) {
-    restOfString.lastIndex = at;
-    const match = restOfString.exec(text);
-    if (match === null || (match[1] === ':' && escaped.test(match[0]))) return true;
-  }
-  return false;
-}
-
 /** Go names the first byte of a character, read as Latin-1. */
 function quoteChar(char: string): string {
   if (char === "'") return "'\\''";

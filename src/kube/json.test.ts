@@ -150,6 +150,20 @@ function sorted(value: Json): Json {
   return object;
 }
 
+describe('names of fields with escapes', () => {
+  it('are not taken for others that stood at their place before', () => {
+    const before = ['\\', 'k:{\\"n\\":\\', '\\n', 'a\\'];
+    const names = ['"', 'k:{"n":"x"}', '\n', 'a"', 'a\n', '\\', '""'];
+    for (const known of before)
+      for (const name of names) {
+        const text = (field: string): string => JSON.stringify({ a: '', [field]: {} });
+        for (let i = 0; i < 3; i++) parseJson(text(known));
+        const value = parseJson(text(name)).value as JsonObject;
+        assert.deepEqual(Object.keys(value), ['a', name], `${name} after ${known}`);
+      }
+  });
+});
+
 describe('encodeObject and spliceResourceVersion', () => {
   it('give an object its resourceVersion without parsing it', () => {
     const rest = fc.dictionary(name, json, { noNullPrototype: true });
