@@ -77,10 +77,7 @@ export class FaultyLine {
     if (this.#mute()) return this.#stall(request, signal);
     return {
       ...response,
-      body: this.#stream(
-        response.body,
-        request.signal === undefined ? signal : AbortSignal.any([signal, request.signal]),
-      ),
+      body: this.#stream(response.body, signal, request.signal),
       bytes: async () => {
         const bytes = await orBroken(response.bytes(), signal);
         return this.#mute() ? this.#stall(request, signal) : bytes;
@@ -92,13 +89,19 @@ export class FaultyLine {
     return this.#state.kind === 'silent' || this.#state.kind === 'deaf';
   }
 
-  async *#stream(body: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
+  async *#stream(
+    body: AsyncIterable<Buffer>,
+    broken: AbortSignal,
+    given: AbortSignal | undefined,
+  ): AsyncGenerator<Buffer> {
     const chunks = body[Symbol.asyncIterator]();
+    const wait = <T>(promise: Promise<T>): Promise<T> =>
+      given === undefined ? orBroken(promise, broken) : orBroken(orBroken(promise, broken), given);
     try {
       for (;;) {
-        const next = await orBroken(chunks.next(), signal);
+        const next = await wait(chunks.next());
         // What came while nothing came through is lost with the connection.
-        if (this.#mute()) await orBroken(new Promise<never>(() => {}), signal);
+        if (this.#mute()) await wait(new Promise<never>(() => {}));
         if (this.#state.kind === 'slow') await sleep(this.#clock, this.#state.ms);
         if (next.done) return;
         yield next.value;

@@ -4,8 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import type { ClusterStatus } from '../src/api/cluster.ts';
+import { unjoinAnnotations } from '../src/members/unjoin.ts';
 import { allCheckers } from './checkers/all.ts';
-import { type Checker, clusterObject } from './checkers/checker.ts';
+import { type Checker, clusterObject, isLeaving } from './checkers/checker.ts';
 import { Faults } from './faults.ts';
 import { clusterPath, namespaces, operations } from './operations.ts';
 import { type Plant, World } from './world.ts';
@@ -22,6 +23,7 @@ export interface FleetOptions {
 
 export interface FleetReport {
   readonly seed: number;
+  readonly members: number;
   /** Empty: every invariant held. */
   readonly violations: readonly string[];
   /** How often each operation and each fault came. */
@@ -32,6 +34,8 @@ export interface FleetReport {
   readonly trace: readonly string[];
   /** Virtual time from the last fault to convergence, milliseconds. */
   readonly convergedAfterMs: number;
+  /** Virtual time of the whole, milliseconds. */
+  readonly virtualMs: number;
 }
 
 const operationsUnlessSaid = 200;
@@ -55,20 +59,28 @@ export async function runFleet(options: FleetOptions): Promise<FleetReport> {
   });
   const faults = new Faults(world);
   const done = new Map<string, number>();
-  await world.start();
-  await makeNamespaces(world);
-  await live({ world, faults, done, count: options.operations ?? operationsUnlessSaid });
-  const convergedAfterMs = await makePeace(world, faults, checkers);
-  await options.inspect?.(world);
+  let convergedAfterMs = 0;
+  try {
+    await world.start();
+    await makeNamespaces(world);
+    await live({ world, faults, done, count: options.operations ?? operationsUnlessSaid });
+    convergedAfterMs = await makePeace(world, faults, checkers);
+    await options.inspect?.(world);
+  } catch (error) {
+    // Whatever it was, the seed tells how to see it again.
+    world.violation('the fleet broke off', error instanceof Error ? `${error.stack}` : `${error}`);
+  }
   await world.close();
   return {
     seed: options.seed,
+    members: world.members.size,
     violations: world.violations,
     operations: done,
     faults: faults.counts,
     digest: createHash('sha256').update(world.trace.join('\n')).digest('hex'),
     trace: world.trace,
     convergedAfterMs,
+    virtualMs: world.timeline.elapsed,
   };
 }
 
@@ -159,6 +171,16 @@ async function joinAgain(world: World): Promise<void> {
     const cluster = clusterObject(world, name);
     const conditions = (cluster?.['status'] as ClusterStatus | undefined)?.conditions ?? [];
     const valid = conditions.find(({ type }) => type === 'CredentialsValid');
-    if (valid?.status === 'False') await world.join(name);
+    if (valid?.status !== 'False') continue;
+    if (isLeaving(world, name)) await letGo(world, name);
+    else await world.join(name);
   }
+}
+
+/** `ubernetes unjoin --force`: it cannot be cleaned up with a credential that it does not take. */
+async function letGo(world: World, name: string): Promise<void> {
+  const body = { metadata: { annotations: { [unjoinAnnotations.force]: 'true' } } };
+  const patch = { type: 'application/merge-patch+json', body } as const;
+  const forced = world.process!.client('operator').patch(clusterPath(name), patch);
+  await world.timeline.finish(forced, 30_000);
 }

@@ -1,42 +1,138 @@
-/** npm run sim -- --seed N [--fleets M] [--operations K] [--verbose] */
+/** `npm run sim`: fleets from their seeds, and what became of them. See --help. */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { runFleet } from './fleet.ts';
+import { messageOf } from '../src/base/errors.ts';
+import { type FleetReport, runFleet } from './fleet.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    fleets: { type: 'string', default: '1' },
-    operations: { type: 'string', default: '200' },
-    verbose: { type: 'boolean', default: false },
-  },
-});
+const help = `Runs fleets in virtual time: users and faults by the dice of a seed, a federation and its members in
+one process, and seven invariants watched at every step (docs/internals/invariants.md).
 
-const first = Number(values.seed);
-const operations = Number(values.operations);
-const counts = new Map<string, number>();
-let failed = 0;
-const startedAt = performance.now();
-for (let seed = first; seed < first + Number(values.fleets); seed++) {
-  const report = await runFleet({
-    seed,
-    operations,
-    ...(values.verbose ? { onTrace: (line: string) => console.log(line) } : {}),
-  });
-  for (const [name, count] of [...report.operations, ...report.faults]) {
-    counts.set(name, (counts.get(name) ?? 0) + count);
-  }
-  if (report.violations.length === 0) {
-    console.log(
-      `seed ${seed}: ok, at rest after ${report.convergedAfterMs} ms, ${report.digest.slice(0, 12)}`,
-    );
-    continue;
-  }
-  failed++;
-  console.log(`seed ${seed}: FAILED`);
-  for (const violation of report.violations) console.log(`  ${violation}`);
-  console.log(`  replay: npm run sim -- --seed ${seed} --operations ${operations} --verbose`);
+Usage: npm run sim -- [options]
+
+  --seed N         the first seed (default 1); the same seed always gives the same trace
+  --fleets N       how many, one seed after the other (default 1)
+  --operations N   what users do in each fleet (default 200)
+  --verbose        every step as it happens
+  --record FILE    write the figures of the run as JSON, when no fleet failed
+  --help           this text
+
+Examples:
+  npm run sim -- --fleets 100
+  npm run sim -- --seed 63 --verbose | less
+`;
+
+interface Options {
+  readonly seed: number;
+  readonly fleets: number;
+  readonly operations: number;
+  readonly verbose: boolean;
+  readonly record: string | undefined;
 }
-const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-console.log([...counts].map(([name, count]) => `${name} ${count}`).join(', '));
-console.log(`${values.fleets} fleets in ${seconds} s, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+
+/** Undefined: help was asked for. @throws Error that says what is wrong */
+function optionsFrom(args: readonly string[]): Options | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: { type: 'string', default: '1' },
+      fleets: { type: 'string', default: '1' },
+      operations: { type: 'string', default: '200' },
+      verbose: { type: 'boolean', default: false },
+      record: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const { verbose, record } = values;
+  const number = (name: 'seed' | 'fleets' | 'operations', least: number): number => {
+    const value = Number(values[name]);
+    if (Number.isSafeInteger(value) && value >= least) return value;
+    throw new Error(`--${name} takes a whole number from ${least} on, not "${values[name]}"`);
+  };
+  return {
+    seed: number('seed', 0),
+    fleets: number('fleets', 1),
+    operations: number('operations', 20),
+    verbose,
+    record,
+  };
+}
+
+async function main(options: Options): Promise<number> {
+  const { seed: first, fleets, operations, verbose } = options;
+  const total: Totals = { operations: new Map(), faults: new Map(), virtualMs: 0 };
+  let failed = 0;
+  const startedAt = performance.now();
+  for (let seed = first; seed < first + fleets; seed++) {
+    const onTrace = verbose ? { onTrace: (line: string) => console.log(line) } : {};
+    const report = await runFleet({ seed, operations, ...onTrace });
+    add(total, report);
+    if (!tell(report, operations)) failed++;
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  console.log(`operations: ${list(total.operations)}`);
+  console.log(`faults: ${list(total.faults)}`);
+  console.log(`${fleets} fleets in ${seconds.toFixed(1)} s, ${failed} failed`);
+  if (options.record !== undefined && failed === 0) record(options, total);
+  return failed === 0 ? 0 : 1;
+}
+
+interface Totals {
+  readonly operations: Map<string, number>;
+  readonly faults: Map<string, number>;
+  virtualMs: number;
+}
+
+function add(total: Totals, report: FleetReport): void {
+  for (const what of ['operations', 'faults'] as const)
+    for (const [name, count] of report[what])
+      total[what].set(name, (total[what].get(name) ?? 0) + count);
+  total.virtualMs += report.virtualMs;
+}
+
+function tell({ seed, violations, convergedAfterMs, digest }: FleetReport, operations: number) {
+  if (violations.length === 0) {
+    const rest = `at rest after ${convergedAfterMs / 1000} s`;
+    console.log(`seed ${seed}: ok, ${rest}, trace ${digest.slice(0, 12)}`);
+    return true;
+  }
+  console.log(`seed ${seed}: FAILED`);
+  for (const violation of violations) console.log(`  ${violation}`);
+  const more = operations === 200 ? '' : ` --operations ${operations}`;
+  console.log(`  replay: npm run sim -- --seed ${seed}${more} --verbose`);
+  return false;
+}
+
+function list(counts: ReadonlyMap<string, number>): string {
+  return [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
+}
+
+/** What docs/reference/simulation.md is made from. */
+function record({ seed, fleets, operations, record: file }: Options, total: Totals): void {
+  const more = operations === 200 ? '' : ` --operations ${operations}`;
+  const { user, system } = process.cpuUsage();
+  const [processor] = cpus();
+  const result = {
+    command: `npm run sim -- --seed ${seed} --fleets ${fleets}${more}`,
+    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim(),
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} × ${processor?.model.split(' ').slice(0, 2).join(' ')}`,
+    fleets,
+    cpuSeconds: Math.round((user + system) / 1e6),
+    virtualHours: Math.round(total.virtualMs / 3_600_000),
+    operations: Object.fromEntries([...total.operations].toSorted()),
+    faults: Object.fromEntries([...total.faults].toSorted()),
+  };
+  writeFileSync(file!, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+try {
+  const options = optionsFrom(process.argv.slice(2));
+  if (options === undefined) console.log(help);
+  else process.exitCode = await main(options);
+} catch (error) {
+  console.error(`${messageOf(error)}\n\nsee: npm run sim -- --help`);
+  process.exitCode = 2;
+}

@@ -168,6 +168,28 @@ test('a member that refuses a deletion is asked again ever more slowly', async (
   assert.ok(asked >= 3 && asked < 20, `${asked} requests in a minute`);
 });
 
+test('a member that deletes a copy at once gets it again ever more slowly', async (t) => {
+  let made = 0;
+  const janitor: Plant = {
+    wire: (inner, { name }) => ({
+      request: async (request) => {
+        const response = await inner.request(request);
+        const meant = name === 'alder' && request.path.startsWith(collection);
+        if (!meant || request.method !== 'POST') return response;
+        made++;
+        await inner.request({ method: 'DELETE', path });
+        return response;
+      },
+      close: () => inner.close(),
+    }),
+  };
+  const { world, user, entry } = await fleet(t, janitor);
+  await user((client) => client.create(collection, configMap('first')));
+  await world.timeline.run(60_000);
+  assert.ok(made >= 4 && made < 10, `made ${made} times in a minute`);
+  assert.equal((await entry('a.configmaps', 'alder'))?.state, 'Drifted');
+});
+
 test('an earlier copy that still stands counts for nothing in the status', async (t) => {
   const { world, user, copy } = await fleet(t);
   const sets = pathOf({ ...statefulSets, namespace: 'default' });

@@ -9,7 +9,7 @@ import type { WriteTarget } from '../wire.ts';
 import type { Observer, World } from '../world.ts';
 
 export interface Checker extends Observer {
-  /** 'I1' … as in sim/README.md. */
+  /** 'I1' … as in docs/internals/invariants.md. */
   readonly name: string;
   /** The federation serves again. */
   onServe?(world: World): void;

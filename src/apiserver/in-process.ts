@@ -14,21 +14,64 @@ import type { ApiHandler, ApiResponse } from './types.ts';
  */
 export function inProcessTransport(handler: ApiHandler, user: User): Transport {
   const closed = new AbortController();
+  const open = new Set<AbortController>();
   return {
     async request(request) {
       if (closed.signal.aborted) throw new TransportError('the transport is closed');
-      if (request.signal?.aborted) throw new TransportError('the request was aborted');
-      const signal =
-        request.signal === undefined
-          ? closed.signal
-          : AbortSignal.any([request.signal, closed.signal]);
-      return answer(await handler(apiRequest(request, user, signal)));
+      if (request.signal === undefined) {
+        return answer(await handler(apiRequest(request, user, closed.signal)));
+      }
+      if (request.signal.aborted) throw new TransportError('the request was aborted');
+      const { signal, release } = joined(request.signal, open);
+      try {
+        const response = await handler(apiRequest(request, user, signal));
+        const { body, events } = response;
+        if (events !== undefined)
+          return answer({ ...response, events: untilDone(events, release) });
+        if (!Buffer.isBuffer(body)) return answer({ ...response, body: untilDone(body, release) });
+        release();
+        return answer(response);
+      } catch (error) {
+        release();
+        throw error;
+      }
     },
     close() {
       closed.abort();
+      for (const controller of open) controller.abort();
       return Promise.resolve();
     },
   };
+}
+
+/**
+ * A signal that follows `given` and can be aborted by `open`. AbortSignal.any would keep it, and
+ * all that listens to it, alive for as long as nobody aborts.
+ */
+function joined(given: AbortSignal, open: Set<AbortController>) {
+  const controller = new AbortController();
+  const onAbort = (): void => {
+    open.delete(controller);
+    controller.abort(given.reason);
+  };
+  given.addEventListener('abort', onAbort, { once: true });
+  open.add(controller);
+  const release = (): void => {
+    open.delete(controller);
+    given.removeEventListener('abort', onAbort);
+  };
+  return { signal: controller.signal, release };
+}
+
+async function* untilDone<T>(
+  items: AsyncIterable<T>,
+  done: () => void,
+): AsyncGenerator<T, void, undefined> {
+  try {
+    yield* items;
+  } finally {
+    done();
+  }
 }
 
 function apiRequest(request: TransportRequest, user: User, signal: AbortSignal) {

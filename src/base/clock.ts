@@ -45,7 +45,8 @@ interface Pending {
 export class StepClock implements Clock {
   #now: number;
   #order = 0;
-  #pending: Pending[] = [];
+  /** The one that is due first comes last. */
+  readonly #pending: Pending[] = [];
 
   constructor(startMs = Date.UTC(2026, 0, 1)) {
     this.#now = startMs;
@@ -61,17 +62,18 @@ export class StepClock implements Clock {
 
   after(delayMs: number, run: () => void): Timer {
     const entry: Pending = { at: this.#now + Math.max(0, delayMs), order: this.#order++, run };
-    this.#pending.push(entry);
+    this.#pending.splice(this.#placeOf(entry), 0, entry);
     return {
       cancel: () => {
-        this.#pending = this.#pending.filter((other) => other !== entry);
+        const place = this.#placeOf(entry);
+        if (this.#pending[place] === entry) this.#pending.splice(place, 1);
       },
     };
   }
 
   /** When the next timer is due, or undefined when none is set. */
   nextDue(): number | undefined {
-    return this.#earliest()?.at;
+    return this.#pending.at(-1)?.at;
   }
 
   /**
@@ -79,9 +81,9 @@ export class StepClock implements Clock {
    * was one.
    */
   step(untilMs = Number.POSITIVE_INFINITY): boolean {
-    const next = this.#earliest();
+    const next = this.#pending.at(-1);
     if (next === undefined || next.at > untilMs) return false;
-    this.#pending = this.#pending.filter((other) => other !== next);
+    this.#pending.pop();
     this.#now = Math.max(this.#now, next.at);
     next.run();
     return true;
@@ -97,17 +99,17 @@ export class StepClock implements Clock {
     this.#now = until;
   }
 
-  #earliest(): Pending | undefined {
-    let best: Pending | undefined;
-    for (const entry of this.#pending) {
-      if (
-        best === undefined ||
-        entry.at < best.at ||
-        (entry.at === best.at && entry.order < best.order)
-      )
-        best = entry;
+  /** Where a timer stands, or would stand. */
+  #placeOf({ at, order }: Pending): number {
+    let low = 0;
+    let high = this.#pending.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const other = this.#pending[middle]!;
+      if (other.at > at || (other.at === at && other.order > order)) low = middle + 1;
+      else high = middle;
     }
-    return best;
+    return low;
   }
 }
 

@@ -13,6 +13,28 @@ export interface SchemaDocument {
   readonly native?: boolean;
 }
 
+interface Compiled {
+  readonly apiVersion: string;
+  readonly native: boolean;
+  readonly kinds: readonly { readonly type: GroupVersionKind; readonly root: SchemaNode }[];
+}
+
+/** The same bytes are compiled once: what comes of them is immutable. */
+const compiledFrom = new WeakMap<Buffer, Compiled>();
+
+function compile(document: SchemaDocument): Compiled {
+  const apiVersion = apiVersionOf(document);
+  const source = document.load();
+  const known = Buffer.isBuffer(source) ? compiledFrom.get(source) : undefined;
+  const fits = document.native === undefined || document.native === known?.native;
+  if (known?.apiVersion === apiVersion && fits) return known;
+  const compiler = new SchemaCompiler(source, document.native);
+  const { native } = compiler;
+  const compiled = { apiVersion, native, kinds: [...compiler.kinds(document)] };
+  if (Buffer.isBuffer(source)) compiledFrom.set(source, compiled);
+  return compiled;
+}
+
 export class SchemaSet {
   readonly #documents = new Map<string, SchemaDocument>();
   /** apiVersion → kind → schema; filled when a document is first needed. */
@@ -63,9 +85,9 @@ export class SchemaSet {
     const document = this.#documents.get(apiVersion);
     if (document === undefined) return undefined;
     const kinds = new Map<string, TypeSchema>();
-    const compiler = new SchemaCompiler(document.load(), document.native);
-    for (const { type, root } of compiler.kinds(document))
-      kinds.set(type.kind, this.#type(type, root, compiler.native));
+    const compiled = compile(document);
+    for (const { type, root } of compiled.kinds)
+      kinds.set(type.kind, this.#type(type, root, compiled.native));
     this.#compiled.set(apiVersion, kinds);
     return kinds;
   }

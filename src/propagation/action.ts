@@ -58,11 +58,10 @@ export function nextAction(wanted: Wanted, copy: Copy, listKeys: ListKeys): Acti
     return live.metadata.deletionTimestamp === undefined ? { do: 'delete' } : nothing;
   }
   const { rendering } = wanted;
-  if (live === undefined) return { do: 'create', rendering };
+  if (live === undefined || mark === undefined) return { do: 'create', rendering };
   if (live.metadata.deletionTimestamp !== undefined) {
     return { do: 'wait', reason: 'Terminating', message: 'the copy is being deleted' };
   }
-  if (mark === undefined) return { do: 'create', rendering };
   if (mark.uid !== wanted.templateUid && !wanted.adopts) {
     const message = 'the copy of an earlier object of this name still stands there';
     return { do: 'wait', reason: 'OlderCopy', message };
@@ -78,7 +77,8 @@ function update(
   const rendered = rendering.object as unknown as Json;
   const current = live as unknown as Json;
   const ours = copy.written?.hash === rendering.hash;
-  const unchanged = live.metadata.annotations?.[hashAnnotation] === rendering.hash;
+  const shown = live.metadata.annotations?.[hashAnnotation];
+  const unchanged = shown === rendering.hash;
   let drift: Difference[] = [];
   if (ours || unchanged) {
     // Without a memory of the member's answer, our own rendering is what it is held against: a
@@ -89,7 +89,9 @@ function update(
     drift = differences({ rendered, baseline, live: current }, listKeys);
     if (drift.length === 0) return ours ? nothing : { do: 'adopt', rendering };
   }
-  const previous = ours || unchanged ? rendered : (copy.written?.object ?? ownedPart(live));
+  // A write whose answer was lost has left what we do not remember: the member does.
+  const remembered = shown === copy.written?.hash ? copy.written?.object : undefined;
+  const previous = unchanged ? rendered : (remembered ?? ownedPart(live));
   const merged = mergeThreeWay(
     { previous: withoutUnowned(previous as Json, rendered), desired: rendered, live: current },
     listKeys,

@@ -351,7 +351,7 @@ export class Propagation {
    * its own pace, and only what changes in its member disturbs it.
    */
   #announce(unit: Unit): void {
-    const version = [unit.template?.metadata.resourceVersion, ...unit.tombstones.keys()].join(' ');
+    const version = [unit.template?.metadata.resourceVersion, ...unit.unanswered()].join(' ');
     if (unit.announced === version) return;
     unit.announced = version;
     for (const name of unit.clusters()) this.#executors.get(name)?.add(unit);

@@ -29,6 +29,8 @@ export class Copy {
   /** Corrections in a row, and when the last was made (monotonic ms): the fourth waits. */
   corrections = 0;
   correctedAt = Number.NEGATIVE_INFINITY;
+  /** The last that the member said is gone: an answer to a write may come later than that. */
+  #gone: KubeObject | undefined;
   #onPresence: (difference: 1 | -1) => void;
   #live: KubeObject | undefined;
 
@@ -50,19 +52,29 @@ export class Copy {
   }
 
   /**
-   * Takes what the member says stands there, unless something newer is known already. True when it
-   * was news.
+   * Takes what the member says stands there, unless something newer is known already. A stranger
+   * (who may bear our label, as children and pasted YAML do) is no copy. True when it was news.
    */
   observe(object: KubeObject, federation: string): boolean {
     if (this.live !== undefined && !isNewer(object, this.live)) return false;
+    const gone = this.#gone;
+    const same = gone !== undefined && gone.metadata.uid === object.metadata.uid;
+    if (same && !isNewer(object, gone)) return false;
+    const mark = markOf(object, { federation, cluster: this.cluster });
+    if (mark === undefined) {
+      const had = this.live !== undefined;
+      this.forget();
+      return had;
+    }
     this.live = object;
     this.unsure = false;
-    this.mark = markOf(object, { federation, cluster: this.cluster });
+    this.mark = mark;
     return true;
   }
 
   /** The member says that it is gone; `last` is the object as it was then. */
   observeGone(last: KubeObject): boolean {
+    this.#gone = last;
     if (this.live === undefined || this.live.metadata.uid !== last.metadata.uid) return false;
     this.forget();
     return true;

@@ -57,15 +57,8 @@ export function noteCorrection({
 }: Correction): void {
   if (drift.length === 0 || before.metadata.resourceVersion === after.metadata.resourceVersion)
     return;
-  if (
-    equal(before['spec'], after['spec']) &&
-    sameMetadata(before, after) &&
-    equal(before['data'], after['data'])
-  )
-    return;
-  const now = clock.monotonic();
-  copy.corrections = now - copy.correctedAt > longestWaitMs ? 1 : copy.corrections + 1;
-  copy.correctedAt = now;
+  if (equal(content(before), content(after)) && sameMetadata(before, after)) return;
+  count(copy, clock);
   const change = lastChange(before);
   const entries = drift.map((difference) =>
     driftEntry(difference, { kind, salt, change, corrected: true }),
@@ -73,8 +66,21 @@ export function noteCorrection({
   copy.drift = [...entries, ...copy.drift].slice(0, driftKept);
 }
 
-/** A copy that somebody deleted is drift too: recorded when it is made again. */
+/** One more correction, in a row with the others unless the last was long ago. */
+function count(copy: Copy, clock: Clock): void {
+  const now = clock.monotonic();
+  copy.corrections = now - copy.correctedAt > longestWaitMs ? 1 : copy.corrections + 1;
+  copy.correctedAt = now;
+}
+
+/** All that a template says, whatever its kind calls it. */
+function content({ metadata: _metadata, status: _status, ...rest }: KubeObject): object {
+  return rest;
+}
+
+/** A copy that somebody deleted is drift too: recorded, and counted, when it is made again. */
 export function noteRecreated(copy: Copy, clock: Clock): void {
+  count(copy, clock);
   const time = new Date(clock.now()).toISOString();
   const entry = {
     field: '',

@@ -229,11 +229,23 @@ export class Executor {
     }
   }
 
+  /** Two that want different things must not fight over a copy for ever. */
+  #correctLater(copy: Copy, how: 'changed' | 'deleted'): ReconcileResult | undefined {
+    const waitMs = correctionDelay(copy, this.#options.clock.monotonic());
+    if (waitMs <= 0) return undefined;
+    const message = `${how} again right after every correction; the next one waits`;
+    this.#setProblem(copy, 'Drifted', message);
+    return { requeueAfterMs: waitMs };
+  }
+
   async #create(
     unit: Unit,
     copy: Copy,
     rendering: Rendering,
   ): Promise<ReconcileResult | 'again' | undefined> {
+    const later = this.#correctLater(copy, 'deleted');
+    if (later !== undefined) return later;
+    const { corrections } = copy;
     copy.keptFor = undefined;
     copy.unsure = true;
     try {
@@ -244,7 +256,11 @@ export class Executor {
       const response = this.#informers.learn(unit.type, answer);
       this.#written(unit, copy, { response, rendering });
       this.#wake(unit);
-      return undefined;
+      if (copy.live !== undefined) return undefined;
+      // The watch has told already that it is gone again.
+      copy.forget();
+      if (copy.corrections === corrections) noteRecreated(copy, this.#options.clock);
+      return 'again';
     } catch (error) {
       if (error instanceof ApiError && error.code < 500) copy.unsure = false;
       if (!(error instanceof ApiError) || error.reason !== 'AlreadyExists') throw error;
@@ -278,14 +294,9 @@ export class Executor {
     action: Action & { do: 'patch' },
   ): Promise<ReconcileResult | 'again' | undefined> {
     const { clock, salt } = this.#options;
-    const waitMs = action.drift.length > 0 ? correctionDelay(copy, clock.monotonic()) : 0;
-    if (waitMs > 0) {
-      this.#setProblem(
-        copy,
-        'Drifted',
-        'changed again right after every correction; the next one waits',
-      );
-      return { requeueAfterMs: waitMs };
+    if (action.drift.length > 0) {
+      const later = this.#correctLater(copy, 'changed');
+      if (later !== undefined) return later;
     }
     const before = copy.live!;
     try {
@@ -433,9 +444,7 @@ export class Executor {
    */
   async #lookAgain(unit: Unit, copy: Copy): Promise<'again' | undefined> {
     if (copy.live !== undefined) return undefined;
-    const unseen = [...unit.tombstones]
-      .filter(([uid, { spec }]) => spec.completedAt === undefined && !copy.goneFrom.has(uid))
-      .map(([uid]) => uid);
+    const unseen = unit.unanswered().filter((uid) => !copy.goneFrom.has(uid));
     if (unseen.length === 0 && !copy.unsure) return undefined;
     const answer = await this.#client.find(this.#path(unit));
     for (const uid of unseen) copy.goneFrom.add(uid);
@@ -448,7 +457,7 @@ export class Executor {
   }
 
   #answer(unit: Unit, copy: Copy): void {
-    for (const uid of unit.tombstones.keys()) {
+    for (const uid of unit.unanswered()) {
       const looked = copy.live !== undefined || copy.goneFrom.has(uid);
       if (looked && copy.mark?.uid !== uid) this.#options.onAnswered(unit, uid, this.cluster);
     }

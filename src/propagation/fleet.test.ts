@@ -55,7 +55,12 @@ class Members implements MemberSet {
   }
 }
 
-function fleetOf(members: Members, options: { replicas?: Record<string, number> } = {}) {
+interface Given {
+  readonly replicas?: Record<string, number>;
+  readonly lostBefore?: readonly string[];
+}
+
+function fleetOf(members: Members, options: Given = {}) {
   const clock = new StepClock();
   const remembered: string[] = [];
   const replicas = options.replicas ?? {};
@@ -63,7 +68,7 @@ function fleetOf(members: Members, options: { replicas?: Record<string, number> 
     members,
     clock,
     failoverAfterMs,
-    lostBefore: new Set(),
+    lostBefore: new Set(options.lostBefore),
     replicasIn: (name) => replicas[name] ?? 0,
     replicasInAll: () => Object.values(replicas).reduce((a, b) => a + b, 0),
     remember: (name, lost) => remembered.push(`${name} ${lost}`),
@@ -136,6 +141,20 @@ test('one cluster is lost in an hour, the next when the hour is over', () => {
   const members = new Members('a', 'b', 'c', 'd', 'e');
   const { clock, fleet, state } = fleetOf(members, { replicas: { a: 5, b: 5, c: 5, d: 5, e: 5 } });
   members.away('a', clock.monotonic());
+  members.away('b', clock.monotonic());
+  clock.advance(failoverAfterMs);
+  fleet.refresh();
+  assert.deepEqual([state('a'), state('b')], ['lost', 'unreachable']);
+  clock.advance(3600_001);
+  fleet.refresh();
+  assert.equal(state('b'), 'lost');
+});
+
+test('a restart does not make room for one more loss', () => {
+  const members = new Members('a', 'b', 'c', 'd', 'e');
+  const replicas = { a: 5, b: 5, c: 5, d: 5, e: 5 };
+  members.away('a', 0);
+  const { clock, fleet, state } = fleetOf(members, { replicas, lostBefore: ['a'] });
   members.away('b', clock.monotonic());
   clock.advance(failoverAfterMs);
   fleet.refresh();

@@ -32,7 +32,8 @@ export interface FleetOptions {
 
 export class Fleet {
   readonly #options: FleetOptions;
-  readonly #lost = new Map<string, { readonly at: number; readonly replicas: number }>();
+  /** `replicas` that it had; absent: lost before this process started, counted when needed. */
+  readonly #lost = new Map<string, { readonly at: number; readonly replicas?: number }>();
   readonly #returned = new Map<string, number>();
   #facts: readonly ClusterFacts[] | undefined;
   /**
@@ -45,9 +46,9 @@ export class Fleet {
 
   constructor(options: FleetOptions) {
     this.#options = options;
-    for (const name of options.lostBefore) {
-      this.#lost.set(name, { at: Number.NEGATIVE_INFINITY, replicas: 0 });
-    }
+    // When is not known: as if just now, so that restarts in a row do not lose one cluster each.
+    const at = options.clock.monotonic();
+    for (const name of options.lostBefore) this.#lost.set(name, { at });
   }
 
   /** The same array until something changes. */
@@ -125,12 +126,11 @@ export class Fleet {
   /** The budget: one cluster an hour, more only while all of them together hold little. */
   #mayLose(name: string): boolean {
     const since = this.#options.clock.monotonic() - lossWindowMs;
-    const recent = [...this.#lost.values()].filter((loss) => loss.at > since);
+    const recent = [...this.#lost].filter(([, loss]) => loss.at > since);
     if (recent.length === 0) return true;
-    const replicas = recent.reduce(
-      (sum, loss) => sum + loss.replicas,
-      this.#options.replicasIn(name),
-    );
+    const { replicasIn } = this.#options;
+    let replicas = replicasIn(name);
+    for (const [other, loss] of recent) replicas += loss.replicas ?? replicasIn(other);
     return replicas <= lossShare * this.#options.replicasInAll();
   }
 

@@ -57,7 +57,7 @@ export class Records {
     };
     this.#informers = [
       inform(tombstoneType, (unit, uid, now) => {
-        if (now === undefined) return unit.tombstones.delete(uid);
+        if (now === undefined) return unit.forgetTemplate(uid);
         const known = unit.tombstones.get(uid)?.resourceVersion;
         if (known === now.metadata.resourceVersion) return false;
         unit.tombstones.set(uid, storedTombstone(now));
@@ -131,8 +131,7 @@ export class Records {
     await client.remove(pathOf({ ...decisionType, name: uid }));
     await client.remove(pathOf({ ...tombstoneType, name: uid }));
     unit.decisions.delete(uid);
-    unit.tombstones.delete(uid);
-    unit.answered.delete(uid);
+    unit.forgetTemplate(uid);
   }
 
   #unitOf(template: TemplateIdentity): Unit {

@@ -153,6 +153,22 @@ test('copies are counted while they stand, and not when their cluster has left',
   assert.equal(units.governedCopies, 0);
 });
 
+test('what bears our label and the identity of something else is a stranger', () => {
+  const { units, unit } = fresh();
+  copyStands(unit, 'eu', 'u1');
+  const pasted = structuredClone(unit.copy('eu').live!);
+  pasted.metadata.name = 'b';
+  const other = units.of(type, 'default/b');
+  assert.equal(other.copy('eu').observe(pasted, 'fed'), false);
+  assert.equal(other.copy('eu').live, undefined);
+  assert.equal(units.governedCopies, 1);
+  const robbed = structuredClone(unit.copy('eu').live!);
+  robbed.metadata.resourceVersion = '6';
+  delete robbed.metadata.annotations;
+  assert.equal(unit.copy('eu').observe(robbed, 'fed'), true, 'that it is no copy any more is news');
+  assert.equal(unit.copy('eu').live, undefined);
+});
+
 test('what is known of a dropped copy later is not counted', () => {
   const { units, unit } = fresh();
   const copy = unit.copy('eu');
@@ -173,4 +189,16 @@ test('a unit that nothing is known of is forgotten', () => {
   unit.copy('eu').forget();
   units.changed(unit);
   assert.equal(units.get(unit.key), undefined);
+});
+
+test('of a template that was forgotten nothing is kept', () => {
+  const { unit } = fresh();
+  copyStands(unit, 'eu', 'u1');
+  buried(unit, 'u1');
+  unit.copy('eu').forget();
+  unit.answered.set('u1', new Set(['eu']));
+  assert.deepEqual([...unit.copy('eu').goneFrom], ['u1']);
+  unit.forgetTemplate('u1');
+  assert.deepEqual([...unit.copy('eu').goneFrom], []);
+  assert.equal(unit.answered.size + unit.tombstones.size, 0);
 });

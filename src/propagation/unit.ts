@@ -139,6 +139,21 @@ export class Unit {
     return uid !== undefined && this.tombstones.has(uid) ? undefined : this.template;
   }
 
+  /** uids of deleted templates about which not every cluster has answered. */
+  unanswered(): string[] {
+    const open: string[] = [];
+    for (const [uid, { spec }] of this.tombstones)
+      if (spec.completedAt === undefined) open.push(uid);
+    return open;
+  }
+
+  /** Nothing is left to say about a deleted template. True when its tombstone was known. */
+  forgetTemplate(uid: string): boolean {
+    this.answered.delete(uid);
+    for (const copy of this.copies.values()) copy.goneFrom.delete(uid);
+    return this.tombstones.delete(uid);
+  }
+
   /**
    * Whether a record tells of a template that bears or bore this name. Every copy had a decision
    * before it was made, so that one of a template without any belongs to a history that this store

@@ -7,6 +7,12 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 /** The same bytes come again and again: from members of one version, and from recordings. */
 const known = new WeakMap<Buffer, { readonly digest: string; readonly packed: Buffer }>();
 
+/** By digest: the bytes that somebody still holds, so that they are unpacked and compiled once. */
+const unpacked = new Map<string, WeakRef<Buffer>>();
+const collected = new FinalizationRegistry((digest: string) => {
+  if (unpacked.get(digest)?.deref() === undefined) unpacked.delete(digest);
+});
+
 export class Documents {
   readonly #packed = new Map<string, Buffer>();
 
@@ -18,6 +24,7 @@ export class Documents {
       // Level 1: a megabyte takes five milliseconds, and nobody else can work meanwhile.
       entry = { digest, packed: this.#packed.get(digest) ?? gzipSync(bytes, { level: 1 }) };
       known.set(bytes, entry);
+      remember(digest, bytes);
     }
     if (!this.#packed.has(entry.digest)) this.#packed.set(entry.digest, entry.packed);
     return entry.digest;
@@ -32,15 +39,25 @@ export class Documents {
     return this.#packed.get(digest);
   }
 
-  /** The document itself. */
+  /** The document itself; the same bytes for everybody who holds them at the same time. */
   read(digest: string): Buffer {
+    const held = unpacked.get(digest)?.deref();
+    if (held !== undefined) return held;
     const packed = this.#packed.get(digest);
     if (packed === undefined) throw new Error(`no OpenAPI document ${digest}`);
-    return gunzipSync(packed);
+    const bytes = gunzipSync(packed);
+    remember(digest, bytes);
+    return bytes;
   }
 
   /** Forgets all but these. */
   keep(wanted: ReadonlySet<string>): void {
     for (const digest of this.#packed.keys()) if (!wanted.has(digest)) this.#packed.delete(digest);
   }
+}
+
+function remember(digest: string, bytes: Buffer): void {
+  if (unpacked.get(digest)?.deref() !== undefined) return;
+  unpacked.set(digest, new WeakRef(bytes));
+  collected.register(bytes, digest);
 }
