@@ -13,9 +13,12 @@ import type { SimMember, World } from './world.ts';
 export interface Fault {
   readonly name: string;
   readonly weight: number;
-  /** Begins it; false when there was nothing to break. */
+  /** Begins it; false when nothing is broken, or not yet. */
   begin(faults: Faults): Promise<boolean> | boolean;
 }
+
+/** Of every fleet: it goes on until it has had so many. */
+const atLeast = { faults: 5, kinds: 3 };
 
 /** Longest that a line or a process is out of order, milliseconds. */
 const lastsMs = { least: 2000, most: 90_000 };
@@ -37,8 +40,16 @@ const possible: readonly Fault[] = [
   { name: 'reset', weight: 2, begin: (faults) => faults.resetLine() },
   { name: 'member-crash', weight: 3, begin: (faults) => faults.crashMember() },
   { name: 'federation-crash', weight: 2, begin: (faults) => faults.crash() },
-  { name: 'crash-after-commit', weight: 3, begin: (faults) => faults.doom('commits') },
-  { name: 'crash-after-write', weight: 3, begin: (faults) => faults.doom('writes') },
+  {
+    name: 'crash-after-commit',
+    weight: 3,
+    begin: (faults) => faults.doom('crash-after-commit', 'commits'),
+  },
+  {
+    name: 'crash-after-write',
+    weight: 3,
+    begin: (faults) => faults.doom('crash-after-write', 'writes'),
+  },
   { name: 'restart', weight: 1, begin: (faults) => faults.restart() },
   { name: 'restore', weight: 1, begin: (faults) => faults.restoreBackup() },
   { name: 'history-lost', weight: 1, begin: (faults) => faults.compact() },
@@ -66,11 +77,20 @@ export class Faults {
     this.world = world;
   }
 
+  /** Whether the fleet has had its share of trouble. */
+  get enough(): boolean {
+    const struck = [...this.counts.values()].reduce((sum, count) => sum + count, 0);
+    return struck >= atLeast.faults && this.counts.size >= atLeast.kinds;
+  }
+
   async beginOne(): Promise<void> {
     const fault = this.world.dice.weighted(possible);
-    if (!(await fault.begin(this))) return;
-    this.counts.set(fault.name, (this.counts.get(fault.name) ?? 0) + 1);
-    this.world.log(`fault ${fault.name}`);
+    if (await fault.begin(this)) this.#struck(fault.name);
+  }
+
+  #struck(name: string): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+    this.world.log(`fault ${name}`);
   }
 
   /** Ends what has lasted long enough. */
@@ -130,10 +150,12 @@ export class Faults {
     return true;
   }
 
-  doom(what: 'commits' | 'writes'): boolean {
+  /** Counted when it strikes: another crash may come before. */
+  doom(name: string, what: 'commits' | 'writes'): boolean {
     if (this.world.process === undefined) return false;
-    this.world.doom({ [what]: this.world.dice.between(1, 12) });
-    return true;
+    const onStrike = (): void => this.#struck(name);
+    this.world.doom({ [what]: this.world.dice.between(1, 12), onStrike });
+    return false;
   }
 
   async restart(): Promise<boolean> {

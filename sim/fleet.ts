@@ -100,16 +100,16 @@ interface Life {
   readonly count: number;
 }
 
-/** Operations and faults in the order that the dice give. */
+/** Operations and faults in the order that the dice give; more of both until it was enough. */
 async function live({ world, faults, done, count }: Life): Promise<void> {
   const { dice, timeline } = world;
   const moments = new Set<number>();
   const wanted = Math.ceil((dice.between(faultsOf.least, faultsOf.most) * count) / 200);
   while (moments.size < wanted) moments.add(dice.between(5, count - 1));
   const backupAt = dice.between(0, count);
-  for (let n = 0; n < count && world.violations.length === 0; ) {
+  for (let n = 0; (n < count || !faults.enough) && world.violations.length === 0; ) {
     await faults.endDue();
-    if (moments.delete(n)) await faults.beginOne();
+    if (moments.delete(n) || n >= count) await faults.beginOne();
     const { process } = world;
     if (process?.federation === undefined) {
       await timeline.run(dice.between(100, 3000));

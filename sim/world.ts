@@ -38,6 +38,13 @@ export interface Observer {
   onCommit?(changes: readonly Change[], world: World): void;
 }
 
+/** The federation is killed after so many more commits or writes to members. */
+export interface Doom {
+  commits?: number;
+  writes?: number;
+  readonly onStrike?: () => void;
+}
+
 export interface WorldOptions {
   readonly seed: number;
   readonly members: number;
@@ -73,8 +80,7 @@ export class World {
   #disk: MemorySnapshot | undefined;
   /** As it was some commits ago, for planted bugs. */
   #earlier: MemorySnapshot | undefined;
-  /** Kill the federation after so many more commits or member writes. */
-  #doom: { commits?: number; writes?: number } = {};
+  #doom: Doom = {};
   readonly #options: WorldOptions;
 
   constructor(options: WorldOptions) {
@@ -105,7 +111,7 @@ export class World {
   }
 
   /** A crash may come right after some commit, or right after a write has reached a member. */
-  doom(doom: { commits?: number; writes?: number }): void {
+  doom(doom: Doom): void {
     this.#doom = doom;
   }
 
@@ -144,6 +150,12 @@ export class World {
     this.log(`federation killed: ${why}`);
     for (const { line } of this.members.values()) line.reset();
     void settled().then(() => process.store.close());
+  }
+
+  #strike(why: string): void {
+    const { onStrike } = this.#doom;
+    if (this.process !== undefined) onStrike?.();
+    this.killFederation(why);
   }
 
   async stopFederation(): Promise<void> {
@@ -264,7 +276,7 @@ export class World {
     if (!path.includes('/leases/')) this.log(`${cluster} ${method} ${path} ${status}`);
     for (const observer of this.#options.observers) observer.onAnswer?.(write, status, this);
     if (this.#doom.writes !== undefined && --this.#doom.writes <= 0) {
-      this.killFederation(`after ${method} ${path} in ${cluster}`);
+      this.#strike(`after ${method} ${path} in ${cluster}`);
     }
   }
 
@@ -274,7 +286,7 @@ export class World {
       this.#earlier = this.process?.store.snapshot();
     }
     if (this.#doom.commits !== undefined && --this.#doom.commits <= 0) {
-      this.killFederation(`after a commit to ${changes[0]?.key ?? 'nothing'}`);
+      this.#strike(`after a commit to ${changes[0]?.key ?? 'nothing'}`);
     }
   }
 }
