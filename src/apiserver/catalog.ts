@@ -228,7 +228,7 @@ export class Catalog implements TypeBook {
   /** Takes in the kinds that the federation's own definitions describe. */
   setCustom(kinds: readonly CustomKind[]): Promise<void> {
     return this.#change(async () => {
-      const customs = new CustomKinds(kinds, this.#customs);
+      const customs = new CustomKinds(kinds, this.#store.revision, this.#customs);
       const { groups, documents } = describeCustom(kinds, this.#meta());
       const digests = new Map<string, string>();
       for (const [path, document] of documents)

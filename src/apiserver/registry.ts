@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { KubeObject } from '../kube/object.ts';
-import { apiVersionOf, type ResourceType } from '../kube/resource.ts';
+import type { ResourceType } from '../kube/resource.ts';
 import { ApiError, notFound } from '../kube/status.ts';
 import type { Store } from '../store/store.ts';
 import { type Admission, type Admit, admitAll, type Companions } from './admission.ts';
@@ -38,7 +38,7 @@ import {
   type TokenSigner,
 } from './registry/token-request.ts';
 import type { ScalePaths, TypeBook } from './registry/type-facts.ts';
-import { servedAs } from './registry/versions.ts';
+import { formOf, servedAs } from './registry/versions.ts';
 import { Watches } from './registry/watch.ts';
 import { writeRulesOf } from './registry/write-rules.ts';
 import { type Modification, Writes } from './registry/writes.ts';
@@ -114,9 +114,9 @@ export class Registry implements Backend {
 
   async list(context: RequestContext, request: ListRequest): Promise<ListResult> {
     const result = await this.#lists.list(request, context.signal);
-    const apiVersion = apiVersionOf(request.type);
-    if (result.items.every((item) => item.apiVersion === apiVersion)) return result;
-    return { ...result, items: result.items.map((item) => servedAs(item, apiVersion)) };
+    const form = formOf(request.type, this.#options.types);
+    if (result.items.every((item) => servedAs(item, form) === item)) return result;
+    return { ...result, items: result.items.map((item) => servedAs(item, form)) };
   }
 
   watch(context: RequestContext, request: WatchRequest): Promise<WatchStream> {
@@ -206,7 +206,7 @@ export class Registry implements Backend {
     const live = this.#collections.find(ref.type) ?? (await this.#collections.load(ref.type));
     const item = live.items.get(keyBelow(ref));
     if (item === undefined) throw notFound(ref.type, ref.name);
-    return servedAs(item, apiVersionOf(ref.type));
+    return servedAs(item, formOf(ref.type, this.#options.types));
   }
 
   async #scale(

@@ -10,7 +10,7 @@ import { parseApiVersion, type ResourceType } from '../../kube/resource.ts';
 import { type LabelSelector, labelSelectorFrom, matchLabels } from '../../kube/selector.ts';
 import { type ApiError, isApiError, notFound } from '../../kube/status.ts';
 import { type Collections, keyBelow } from '../registry/collections.ts';
-import { servedAs } from '../registry/versions.ts';
+import { formOf, servedAs } from '../registry/versions.ts';
 import type { NamedExpression } from './activation.ts';
 import type { AdmissionTypes, Attributes } from './attributes.ts';
 import {
@@ -178,20 +178,20 @@ export async function collectParams(
   type: ResourceType | undefined,
   { paramRef }: Binding,
   namespace: string,
-  { collections }: ParamParts,
+  { types, collections }: ParamParts,
 ): Promise<readonly (KubeObject | undefined)[]> {
   if (type === undefined || paramRef === undefined) return [undefined];
   const within = namespaceOfParams(type, paramRef, namespace);
   const { items } = await collections.load(type);
   const found: KubeObject[] = [];
-  const apiVersion = type.group === '' ? type.version : `${type.group}/${type.version}`;
+  const form = formOf(type, types);
   if (paramRef.name !== '') {
     const item = items.get(keyBelow({ namespace: within, name: paramRef.name }));
-    if (item !== undefined) found.push(servedAs(item, apiVersion).object());
+    if (item !== undefined) found.push(servedAs(item, form).object());
   } else
     items.visit(within, (_key, item) => {
       if (matchLabels(paramRef.selector ?? [], item.labels))
-        found.push(servedAs(item, apiVersion).object());
+        found.push(servedAs(item, form).object());
     });
   if (found.length === 0 && paramRef.denyWithout)
     throw new ConfigurationError(

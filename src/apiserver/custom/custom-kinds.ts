@@ -1,16 +1,23 @@
 /** The custom kinds that are served, by type: their schemas compiled once per definition. */
+import { deepEqual } from '../../kube/json.ts';
 import type { JsonObject } from '../../kube/object.ts';
 import { apiVersionOf, groupResource, type ResourceType } from '../../kube/resource.ts';
 import type { SchemaSet } from '../../kube/schema-set.ts';
 import { typeKey } from '../catalog/served.ts';
 import type { TypeSet } from '../catalog/union.ts';
+import { revisionOf } from '../registry/revision.ts';
 import type { CustomKind, CustomVersion } from './custom-kind.ts';
 
 /** What the registry is told of a custom kind. */
 export interface CustomFacts {
   readonly kind: CustomKind;
   readonly version: CustomVersion;
+  /** Objects written up to this store revision may have been checked by another schema. */
+  readonly since: number;
 }
+
+/** Revisions that writes may still get which began before a schema changed. */
+const underWay = 1024;
 
 export class CustomKinds {
   /** By 'GROUP/VERSION/RESOURCE': the version that objects are stored in. */
@@ -21,8 +28,10 @@ export class CustomKinds {
   #before: CustomKinds | undefined;
   #compiled = false;
 
-  /** `before`: what is told again of it is not compiled again. */
-  constructor(kinds: readonly CustomKind[], before?: CustomKinds) {
+  /**
+   * `before`: what is told again of it is not compiled again. `revision`: the store's, of now.
+   */
+  constructor(kinds: readonly CustomKind[], revision = 0, before?: CustomKinds) {
     this.#before = before;
     this.#kinds = new Map(kinds.map((kind) => [kind.name, kind]));
     const stored = new Map<string, string>();
@@ -30,10 +39,27 @@ export class CustomKinds {
       for (const version of kind.versions) {
         const { type } = version;
         const key = typeKey(type.group, type.version, type.resource);
-        this.#facts.set(key, { kind, version });
+        this.#facts.set(
+          key,
+          before?.again(key, kind, version) ?? {
+            ...{ kind, version },
+            since: (before?.has(key) ? revision : revisionOf(kind.revision)) + underWay,
+          },
+        );
         stored.set(key, apiVersionOf({ group: type.group, version: kind.storage }));
       }
     this.stored = stored;
+  }
+
+  /** The facts of a version whose schema is as it was. */
+  again(key: string, kind: CustomKind, version: CustomVersion): CustomFacts | undefined {
+    const known = this.#facts.get(key);
+    if (known === undefined || !deepEqual(known.version.schema, version.schema)) return undefined;
+    return { ...known, kind, version: { ...version, schema: known.version.schema } };
+  }
+
+  has(key: string): boolean {
+    return this.#facts.has(key);
   }
 
   factsOf({ group, version, resource }: ResourceType): CustomFacts | undefined {

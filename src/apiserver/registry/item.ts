@@ -19,6 +19,8 @@ interface StoredForm {
   readonly meta: ObjectMeta;
   readonly apiVersion: string;
   readonly fields: FieldValues | undefined;
+  /** As StoredItem.written; the revision itself unless given. */
+  readonly written?: number;
   /** Without resourceVersion; shared from then on. */
   readonly object?: KubeObject;
 }
@@ -32,6 +34,8 @@ export class StoredItem implements Item {
   readonly uid: string;
   readonly resourceVersion: string;
   readonly revision: number;
+  /** When its content was: an object's last event carries a later revision. */
+  readonly written: number;
   readonly apiVersion: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly fields: FieldValues | undefined;
@@ -48,6 +52,7 @@ export class StoredItem implements Item {
     this.deleting = form.meta.deletionTimestamp !== undefined;
     this.resourceVersion = form.resourceVersion;
     this.revision = form.revision;
+    this.written = form.written ?? form.revision;
     this.apiVersion = form.apiVersion;
     this.fields = form.fields;
     if (form.resourceVersion === '') this.#bytes = form.stored;
@@ -81,23 +86,24 @@ export class StoredItem implements Item {
   at(revision: number): StoredItem {
     const { resourceVersion: _old, ...meta } = this.object().metadata;
     const object = { ...this.object(), metadata: meta };
-    return this.#like({ object, apiVersion: this.apiVersion, revision });
+    return this.#like(object, revision);
   }
 
-  /** The same object under another version of its type, for types that convert by renaming only. */
-  as(apiVersion: string): StoredItem {
-    const { resourceVersion: _old, ...meta } = this.object().metadata;
-    const object = { ...this.object(), apiVersion, metadata: meta };
-    return this.#like({ object, apiVersion, revision: this.revision });
+  /** The same state in other words; `object` carries no resourceVersion. */
+  with(object: KubeObject): StoredItem {
+    return this.#like(object, this.revision);
   }
 
-  #like(form: { object: KubeObject; apiVersion: string; revision: number }): StoredItem {
+  #like(object: KubeObject, revision: number): StoredItem {
     return new StoredItem({
-      stored: encodeObject(form.object),
-      resourceVersion: servedVersion(form.revision),
-      meta: form.object.metadata,
+      stored: encodeObject(object),
+      resourceVersion: servedVersion(revision),
+      meta: object.metadata,
+      apiVersion: object.apiVersion,
       fields: this.fields,
-      ...form,
+      written: this.written,
+      object,
+      revision,
     });
   }
 }

@@ -17,13 +17,15 @@ import { type Commits, modified } from './commit.ts';
 import { itemOfObject, type StoredItem } from './item.ts';
 import type { NamespaceGate } from './namespaces.ts';
 import { timestamp } from './prepare.ts';
-import { servedAs } from './versions.ts';
+import type { TypeBook } from './type-facts.ts';
+import { formOf, servedAs } from './versions.ts';
 
 const racesMax = 16;
 
 export interface RemovalsOptions {
   readonly clock: Clock;
   readonly random: Random;
+  readonly types: TypeBook;
   readonly collections: Collections;
   readonly commits: Commits;
   readonly gate: NamespaceGate;
@@ -69,7 +71,8 @@ export class Removals {
   ): Promise<Removed> {
     const { type } = ref;
     const { mutate, admit, commits } = this.#options;
-    const served = servedAs(current, apiVersionOf(type));
+    const form = formOf(type, this.#options.types);
+    const served = servedAs(current, form);
     const old = served.object();
     const admission: AdmissionRequest = {
       operation: 'DELETE',
@@ -96,7 +99,7 @@ export class Removals {
     if (options.dryRun) return { item: itemOfObject(object, current.resourceVersion), gone: false };
     const put = commits.put(live.items.prefix + keyBelow(ref), object, current.revision);
     const item = await commits.write(live, put);
-    return { item: servedAs(item, apiVersionOf(type)), gone: false };
+    return { item: servedAs(item, form), gone: false };
   }
 
   /**

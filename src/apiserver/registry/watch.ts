@@ -1,7 +1,7 @@
 /** Watches: what stands, what was missed, then every change as it is committed. */
 import type { Clock, Timer } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { apiVersionOf } from '../../kube/resource.ts';
+import type { ResourceType } from '../../kube/resource.ts';
 import { ApiError } from '../../kube/status.ts';
 import { CompactedError, type Store } from '../../store/store.ts';
 import type { WatchEvent, WatchRequest, WatchStream } from '../backend.ts';
@@ -11,7 +11,8 @@ import { itemOfEntry, type StoredItem } from './item.ts';
 import { listForbidden } from './list.ts';
 import { revisionOf, servedVersion } from './revision.ts';
 import { Selection } from './selection.ts';
-import { servedAs } from './versions.ts';
+import type { TypeBook } from './type-facts.ts';
+import { type Form, formOf, servedAs } from './versions.ts';
 import { ChangeEvents, type Watcher } from './watchers.ts';
 
 /** Items in one batch of initial events: lets others work between two of them. */
@@ -23,6 +24,7 @@ export interface WatchesOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly types: TypeBook;
   readonly collections: Collections;
 }
 
@@ -43,6 +45,7 @@ export class Watches {
     checkWatchRequest(request);
     const { collections, clock } = this.#options;
     const selection = new Selection(request);
+    const form = this.#formOf(request.type);
     const live = await collections.load(request.type);
     const { resourceVersion = '', sendInitialEvents } = request;
     const from = resourceVersion === '' ? 0 : watchedRevision(resourceVersion);
@@ -69,7 +72,14 @@ export class Watches {
           })
         : this.#resumed(live, watcher, { after: from === 0 ? now : from, through: now });
     const onEnd = (): void => signal.removeEventListener('abort', close);
-    return delivered(stream, watcher, { apiVersion: apiVersionOf(request.type), onEnd });
+    return delivered(stream, watcher, { form, onEnd });
+  }
+
+  /** The definition of a custom kind may change while it is watched. */
+  #formOf(type: ResourceType): () => Form {
+    const { types } = this.#options;
+    const form = formOf(type, types);
+    return form.facts.custom === undefined ? () => form : () => formOf(type, types);
   }
 
   /** False when the watch ended before the state was there. @throws ApiError 504 */
@@ -201,25 +211,23 @@ async function* chained(
 async function* delivered(
   stream: WatchStream,
   watcher: Watcher,
-  { apiVersion, onEnd }: { apiVersion: string; onEnd: () => void },
+  { form, onEnd }: { form: () => Form; onEnd: () => void },
 ): AsyncGenerator<readonly WatchEvent[]> {
   try {
-    for await (const events of stream)
-      yield events.every((event) => isServedAs(event, apiVersion))
-        ? events
-        : events.map((event) =>
-            'item' in event
-              ? { ...event, item: servedAs(event.item as StoredItem, apiVersion) }
-              : event,
-          );
+    for await (const events of stream) yield servedEvents(events, form());
   } finally {
     watcher.events.close();
     onEnd();
   }
 }
 
-function isServedAs(event: WatchEvent, apiVersion: string): boolean {
-  return !('item' in event) || (event.item as StoredItem).apiVersion === apiVersion;
+function servedEvents(events: readonly WatchEvent[], form: Form): readonly WatchEvent[] {
+  const isServed = (event: WatchEvent): boolean =>
+    !('item' in event) || servedAs(event.item as StoredItem, form) === event.item;
+  if (events.every(isServed)) return events;
+  return events.map((event) =>
+    'item' in event ? { ...event, item: servedAs(event.item as StoredItem, form) } : event,
+  );
 }
 
 function expiredEvent(after: number, compacted: number): WatchEvent {

@@ -9,7 +9,7 @@ import { applyDefaults } from '../../kube/defaults.ts';
 import { deepEqual } from '../../kube/json.ts';
 import { updateManagedFields } from '../../kube/managed-fields.ts';
 import type { Json, KubeObject, ObjectMeta } from '../../kube/object.ts';
-import { apiVersionOf, type ResourceType } from '../../kube/resource.ts';
+import type { ResourceType } from '../../kube/resource.ts';
 import { alreadyExists, conflict, invalid, isApiError, notFound } from '../../kube/status.ts';
 import { type DecodeOptions, decodeObject } from '../../kube/validate.ts';
 import { invalidValue } from '../../kube/validate-meta.ts';
@@ -40,7 +40,7 @@ import { isRemovable, type Removals } from './removals.ts';
 import { Settling } from './settling.ts';
 import { hasSubresource, type TypeBook, type TypeFacts } from './type-facts.ts';
 import { rulesOf } from './type-rules.ts';
-import { servedAs } from './versions.ts';
+import { type Form, formOf, isStoredAs, servedAs } from './versions.ts';
 import { resetFieldsOf } from './write-rules.ts';
 
 /** As kube-apiserver: other random suffixes are tried when a generated name is taken. */
@@ -95,6 +95,7 @@ interface Write {
   readonly ref: ObjectRef;
   readonly options: WriteOptions;
   readonly facts: TypeFacts;
+  readonly form: Form;
   readonly live: LiveCollection;
 }
 
@@ -122,15 +123,16 @@ export class Writes {
     options: WriteOptions,
   ): Promise<WriteResult> {
     const write = await this.#begin(context, ref, options);
-    const { facts, live } = write;
+    const { facts, form, live } = write;
     for (let races = 0; ; races++) {
       const current = live.items.get(keyBelow(ref));
       try {
         if (current !== undefined) {
-          const old = servedAs(current, apiVersionOf(ref.type)).object();
+          const served = servedAs(current, form);
+          const old = served.object();
           const candidate = modification.make(old, facts);
           return candidate === undefined
-            ? { item: servedAs(current, apiVersionOf(ref.type)), created: false }
+            ? { item: served, created: false }
             : await this.#update(write, { current, old, candidate });
         }
         if (modification.makeNew === undefined) {
@@ -151,7 +153,8 @@ export class Writes {
   async #begin(context: RequestContext, ref: ObjectRef, options: WriteOptions): Promise<Write> {
     const { types, collections } = this.#options;
     const live = await collections.load(ref.type);
-    return { context, ref, options, facts: types.factsOf(ref.type), live };
+    const form = formOf(ref.type, types);
+    return { context, ref, options, facts: form.facts, form, live };
   }
 
   async #create(write: Write, candidate: Candidate): Promise<WriteResult> {
@@ -185,7 +188,7 @@ export class Writes {
     candidate: Candidate,
     checkNamespace: () => void,
   ): Promise<WriteResult> {
-    const { context, options, facts, live } = write;
+    const { context, options, facts, form, live } = write;
     const { type, namespace } = write.ref;
     const { clock, random, mutate, admit, commits } = this.#options;
     const ref = { type, namespace, name: candidate.object.metadata.name ?? '' };
@@ -231,7 +234,7 @@ export class Writes {
       checkNamespace();
       const put = commits.put(live.items.prefix + key, storedAs(object, facts), 0);
       const item = await commits.write(live, put);
-      return { item: servedAs(item, apiVersionOf(type)), created: true };
+      return { item: servedAs(item, form), created: true };
     } catch (error) {
       if (error instanceof PreconditionError) throw alreadyExists(type, ref.name);
       throw error;
@@ -258,13 +261,15 @@ export class Writes {
   }
 
   async #commitUpdate(
-    { context, ref, options, facts, live }: Write,
+    { context, ref, options, facts, form, live }: Write,
     { current, old, object }: { current: StoredItem; old: KubeObject; object: KubeObject },
   ): Promise<WriteResult> {
     const { type } = ref;
-    const unchanged = { item: servedAs(current, apiVersionOf(type)), created: false };
     const { resourceVersion: _version, ...oldMeta } = old.metadata;
-    if (deepEqual(object, { ...old, metadata: oldMeta })) return unchanged;
+    // As kube-apiserver: what reading has added to a custom object is stored by the next write.
+    const stands = facts.custom === undefined || isStoredAs(current, form) || options.dryRun;
+    if (stands && deepEqual(object, { ...old, metadata: oldMeta }))
+      return { item: servedAs(current, form), created: false };
     if (options.dryRun) {
       return { item: itemOfObject(object, current.resourceVersion), created: false };
     }
@@ -277,7 +282,7 @@ export class Writes {
     const key = live.items.prefix + keyBelow(ref);
     const put = commits.put(key, storedAs(object, facts), current.revision);
     const item = await commits.write(live, put);
-    return { item: servedAs(item, apiVersionOf(type)), created: false };
+    return { item: servedAs(item, form), created: false };
   }
 
   /** The whole object as it is to be stored, without resourceVersion. */
