@@ -6,7 +6,7 @@ import { ServiceAccountTokens } from './service-account-tokens.ts';
 
 const issuer = 'https://here';
 
-async function tokens(heard: string | undefined, current: string | undefined) {
+async function tokens(heard: string | undefined, current: string | undefined, aheadMs = 0) {
   const clock = new StepClock();
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   let asked = 0;
@@ -27,6 +27,7 @@ async function tokens(heard: string | undefined, current: string | undefined) {
     iss: issuer,
     aud: [issuer],
     exp: seconds + 600,
+    nbf: seconds + aheadMs / 1000,
     jti: 'j',
     'kubernetes.io': { namespace: 'team', serviceaccount: account },
   });
@@ -52,4 +53,13 @@ test('tokens end with their account', async () => {
   await assert.rejects(gone.verify(), { message: 'serviceaccounts "bot" not found' });
   const another = await tokens('u2', 'u2');
   await assert.rejects(another.verify(), /UID \(u2\) does not match claim \(u1\)/);
+});
+
+test('a clock that is set back after a token was made does not refuse it', async () => {
+  for (const aheadMs of [1, 2000, 60_000]) {
+    const { verify } = await tokens('u1', undefined, aheadMs);
+    assert.equal((await verify())?.uid, 'u1', `${aheadMs} ms`);
+  }
+  const { verify } = await tokens('u1', undefined, 60_001);
+  await assert.rejects(verify(), { message: 'service account token is not valid yet' });
 });

@@ -16,7 +16,10 @@ import { tokenDigest } from './token-file.ts';
 
 /** Verified tokens that are remembered, so that a signature is checked once. */
 const rememberedMax = 4096;
-/** As long after its deletion began, a bound object still counts. */
+/**
+ * As long after its end, and before its beginning, a token counts, as in kube-apiserver: clocks of
+ * machines differ, and are set back. So does a bound object after its deletion began.
+ */
 const leewayMs = 60_000;
 
 /** `iss` of the tokens that stand in Secrets. */
@@ -120,10 +123,10 @@ export class ServiceAccountTokens implements TokenSigner {
         `token audiences [${list(claims.audiences!)}] is invalid for the target audiences ` +
           `[${list(wanted)}]`,
       );
-    const now = this.#options.clock.now() / 1000;
-    if (now >= (claims.expires ?? Infinity))
+    const now = this.#options.clock.now();
+    if (now - leewayMs > (claims.expires ?? Infinity) * 1000)
       throw new TokenRefused('service account token has expired');
-    if (now + 1 < claims.notBefore)
+    if (now + leewayMs < claims.notBefore * 1000)
       throw new TokenRefused('service account token is not valid yet');
     const user = { ...userOf(claims), audiences };
     const { namespace, name, uid } = claims;
