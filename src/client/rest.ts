@@ -29,6 +29,8 @@ export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number;
+  /** Called when a call to a member leaves for it, after it has waited for its turn. */
+  readonly onSent?: () => void;
 }
 
 export interface OpenCallOptions extends CallOptions {
@@ -254,6 +256,7 @@ export class RestClient {
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       ...(body === undefined ? {} : { body: Buffer.isBuffer(body) ? body : encodeJson(body) }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
+      ...(options.onSent && { onSent: options.onSent }),
     });
     const bytes = await response.bytes();
     if (response.status >= 200 && response.status < 300) {

@@ -17,6 +17,8 @@ export interface TransportRequest {
   readonly signal?: AbortSignal;
   /** Longest wait for the response head, in milliseconds. */
   readonly timeoutMs?: number;
+  /** Called when the request leaves for a member, after it has waited for its turn. */
+  readonly onSent?: () => void;
   /** A watch may be answered with `events`. */
   readonly wantsEvents?: boolean;
 }

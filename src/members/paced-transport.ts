@@ -44,6 +44,7 @@ export class PacedTransport implements Transport {
     let retryAfter: number | undefined;
     try {
       if (request.signal?.aborted) throw new TransportError('the request was aborted');
+      request.onSent?.();
       const response = await inner().request(outgoing);
       status = response.status;
       if (status === 429) retryAfter = retryAfterOf(response.headers);

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
+import type { Answer } from '../client/rest.ts';
 import { TransportError } from '../client/transport.ts';
 import { stringifyJson } from '../kube/json.ts';
 import type { KubeObject } from '../kube/object.ts';
@@ -15,13 +16,14 @@ import { nextAction } from './action.ts';
 import { decideUnit, travels } from './decide-unit.ts';
 import type { Fleet } from './fleet.ts';
 import { fieldManager } from './owned.ts';
+import { Patience } from './patience.ts';
 import { wordOf } from './preflight-word.ts';
 import { type Rendering, withoutAllocated } from './render.ts';
 import type { TemplateTypes } from './templates.ts';
 import { Unit, type Units, unitKey } from './unit.ts';
 
-/** Longest wait for a member's word, milliseconds. */
-const timeoutMs = 300;
+/** Longest waits for a member's word. */
+const limits = { memberMs: 300, queueMs: 1000 };
 /** Renderings whose verdict is remembered, and for how long, milliseconds. */
 const rememberedMax = 2000;
 const rememberedMs = 300_000;
@@ -96,28 +98,31 @@ export class Preflight {
       for (const warning of passed.warnings) input.warn(warning);
       return;
     }
-    const word = await this.#ask(target, input, now);
+    const word = await this.#ask(target, input);
     if (word.does === 'warn') input.warn(word.text);
     else if (word.does === 'pass')
       this.#remember(key, { until: now + rememberedMs, warnings: word.warnings });
   }
 
   /** @throws ApiError what the member refuses the object with */
-  async #ask(target: Target, input: PreflightInput, since: number): Promise<Answered> {
+  async #ask(target: Target, input: PreflightInput): Promise<Answered> {
     const { member, unit } = target;
     const cluster = member.name;
     const waiting = this.#waiting.get(cluster) ?? 0;
-    const late = `not checked beforehand: no answer from cluster ${cluster} within ${timeoutMs} ms`;
+    const late = `not checked beforehand: no answer from cluster ${cluster} within ${limits.memberMs} ms`;
     if (waiting >= waitingMax) return { does: 'warn', text: late };
     this.#waiting.set(cluster, waiting + 1);
     const copy = unit.copies.get(cluster);
     const taken = copy?.live !== undefined && copy.mark === undefined;
-    const dryRun = this.#dryRun(target, 'its own');
-    void Promise.allSettled([dryRun]).then(() =>
-      this.#waiting.set(cluster, (this.#waiting.get(cluster) ?? 1) - 1),
-    );
+    const patience = new Patience(this.#options.clock, limits);
     try {
-      const answer = await this.#inTime(dryRun, timeoutMs);
+      const answer = await patience.wait((sent) => {
+        const dryRun = this.#dryRun(target, 'its own', sent);
+        void Promise.allSettled([dryRun]).then(() =>
+          this.#waiting.set(cluster, (this.#waiting.get(cluster) ?? 1) - 1),
+        );
+        return dryRun;
+      });
       if (answer === 'late') return { does: 'warn', text: late };
       const warnings = answer?.warnings ?? [];
       for (const warning of warnings) input.warn(warning);
@@ -126,16 +131,19 @@ export class Preflight {
       if (!(error instanceof ApiError) && !(error instanceof TransportError)) throw error;
       const word = wordOf(error, { cluster, taken });
       if (word.does === 'refuse') throw error;
-      if (word.does === 'ask elsewhere') return this.#askElsewhere(target, input, since);
+      if (word.does === 'ask elsewhere') return this.#askElsewhere(target, input, patience);
       return word.does === 'pass' ? { does: 'pass', warnings: [] } : word;
     }
   }
 
   /** In a namespace that every cluster has; what that namespace itself forbids says nothing. */
-  async #askElsewhere(target: Target, input: PreflightInput, since: number): Promise<Answered> {
-    const left = timeoutMs - (this.#options.clock.monotonic() - since);
+  async #askElsewhere(
+    target: Target,
+    input: PreflightInput,
+    patience: Patience,
+  ): Promise<Answered> {
     try {
-      const answer = await this.#inTime(this.#dryRun(target, 'default'), left);
+      const answer = await patience.wait((sent) => this.#dryRun(target, 'default', sent));
       for (const warning of (answer !== 'late' && answer?.warnings) || []) input.warn(warning);
     } catch (error) {
       if (!(error instanceof ApiError) && !(error instanceof TransportError)) throw error;
@@ -145,25 +153,16 @@ export class Preflight {
     return { does: 'nothing' };
   }
 
-  /**
-   * Waits no longer than the user should; a late answer is let arrive, since to break off costs its
-   * connection.
-   */
-  #inTime<T>(answer: Promise<T> | undefined, ms: number): Promise<T | 'late' | undefined> {
-    if (answer === undefined) return Promise.resolve(undefined);
-    if (ms <= 0) return Promise.resolve('late');
-    return new Promise((resolve, reject) => {
-      const timer = this.#options.clock.after(ms, () => resolve('late'));
-      answer.then(resolve, reject).finally(() => timer.cancel());
-    });
-  }
-
-  #dryRun({ unit, rendering, member }: Target, where: 'its own' | 'default') {
+  async #dryRun(
+    { unit, rendering, member }: Target,
+    where: 'its own' | 'default',
+    onSent: () => void,
+  ): Promise<Answer | undefined> {
     const { namespace, name } = unit;
     const type = this.#options.types.inMember(member.name, unit.type) ?? unit.type;
     const place = { ...type, ...(namespace === '' ? {} : { namespace }) };
     const copy = unit.copies.get(member.name);
-    const options = { fieldManager, dryRun: true };
+    const options = { fieldManager, dryRun: true, onSent };
     if (where === 'default') {
       const { object } = rendering;
       const body = { ...object, metadata: { ...object.metadata, namespace: where } };
