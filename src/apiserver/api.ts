@@ -97,7 +97,11 @@ export async function createApi(options: ApiOptions): Promise<Api> {
   const conversions =
     admission === undefined
       ? undefined
-      : new ConversionCalls({ ...options, open: admission.openWebhook });
+      : new ConversionCalls({
+          ...options,
+          open: admission.openWebhook,
+          openService: admission.openService,
+        });
   const typeSource: TypeSource = {
     lookup: (group, version, resource) => catalog.lookup(group, version, resource),
     backendFor: converting(

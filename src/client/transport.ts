@@ -19,6 +19,11 @@ export interface TransportRequest {
   readonly timeoutMs?: number;
   /** Called when the request leaves for a member, after it has waited for its turn. */
   readonly onSent?: () => void;
+  /**
+   * Meant for what stands behind the API server and takes as long as that takes: no place among the
+   * server's own calls.
+   */
+  readonly proxied?: true;
   /** A watch may be answered with `events`. */
   readonly wantsEvents?: boolean;
 }

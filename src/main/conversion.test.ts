@@ -180,14 +180,17 @@ test('a webhook that fails or lies is said to, and nothing is stored', async () 
   }
 });
 
-test('a webhook behind a Service is not called, with a clear word', async () => {
+test('a webhook behind a Service that is not there', async () => {
   const { federation, send, define } = await start({ now: good });
   try {
     await define(webhook({ service: { namespace: 'x', name: 'y' } }));
     const a = { apiVersion: 'example.com/v2', kind: 'Server', metadata: { name: 'a' } };
     const refused = await send('POST', v2, { ...a, spec: { host: 'x', port: '1' } });
     assert.equal(refused.status, 500);
-    assert.match(String(refused.body['message']), /calls webhooks by url only/);
+    assert.match(
+      String(refused.body['message']),
+      /Post "https:\/\/y\.x\.svc:443\/\?timeout=30s": service "y" not found$/,
+    );
   } finally {
     await federation.stop();
   }

@@ -13,6 +13,7 @@ import { IssuerDocuments } from '../apiserver/auth/issuer-documents.ts';
 import type { ServiceAccountTokens } from '../apiserver/auth/service-account-tokens.ts';
 import { signingRequestAdmission } from '../apiserver/auth/signing-requests.ts';
 import type { Backend, User } from '../apiserver/backend.ts';
+import type { CalledService } from '../apiserver/called-service.ts';
 import type { Catalog } from '../apiserver/catalog.ts';
 import { createHandler } from '../apiserver/handler.ts';
 import { HealthChecks } from '../apiserver/health.ts';
@@ -25,6 +26,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { RestClient } from '../client/rest.ts';
+import { type Transport, TransportError } from '../client/transport.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import type { OpenTransport } from '../members/connection.ts';
@@ -34,6 +36,7 @@ import { rulesOf } from '../propagation/decide-unit.ts';
 import { DistributionBackend } from '../propagation/distribution-backend.ts';
 import { Preflight } from '../propagation/preflight.ts';
 import { releaseCopies } from '../propagation/release.ts';
+import { MemberServices } from '../propagation/service-transport.ts';
 import type { TemplateTypes } from '../propagation/templates.ts';
 import { meteredStore } from '../store/metered.ts';
 import type { Store } from '../store/store.ts';
@@ -125,6 +128,7 @@ export async function startFederation(given: FederationOptions): Promise<Federat
   parts.propagation = propagation;
   telemetry?.members.follow(members);
   telemetry?.follow(units);
+  parts.services = new MemberServices({ units, members });
   parts.distributions = new DistributionBackend({
     units,
     members,
@@ -195,7 +199,11 @@ async function serveApi(
     ],
     processes: () => true,
     ...(options.admission && {
-      admission: { ...options.admission, authorizer: access.authorizer },
+      admission: {
+        ...options.admission,
+        authorizer: access.authorizer,
+        openService: (service) => openService(parts, service),
+      },
     }),
     companions: tombstonesOf({ clock, units: () => parts.propagation?.units }),
     ...(options.serviceAccounts === undefined ? {} : { tokenSigner: options.serviceAccounts }),
@@ -258,6 +266,7 @@ interface Parts {
   propagation?: Propagation;
   distributions?: DistributionBackend;
   preflight?: Preflight;
+  services?: MemberServices;
   isMember?: (name: string) => boolean;
   guarded?: Backend;
 }
@@ -295,6 +304,12 @@ const placementAdmission: Admit = async (_context, { operation, object }) => {
   if (operation !== 'DELETE') rulesOf(object);
   return object;
 };
+
+/** Before propagation runs nobody knows where a Service is. */
+function openService({ services }: Parts, service: CalledService): Transport {
+  if (services === undefined) throw new TransportError('the federation is starting');
+  return services.open(service);
+}
 
 function preflightAdmission(parts: Parts): Admit {
   return async (context, { operation, type, object, old, options }) => {

@@ -37,7 +37,7 @@ export class PacedTransport implements Transport {
     const { inner, pace, note } = this.#options;
     const outgoing = this.#withIdentity(request);
     // Streams last: they have sockets of their own and take no call's place.
-    if (streamQuery.test(request.path)) return inner().request(outgoing);
+    if (request.proxied || streamQuery.test(request.path)) return inner().request(outgoing);
     const wait = pace.enter();
     if (wait !== undefined) await wait;
     let status: number | undefined;

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { TemplateIdentity } from '../api/records.ts';
 import { stringifyJson } from '../kube/json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from '../kube/object.ts';
+import { actsOnce } from './acts-once.ts';
 import { type AllocatedField, allocatedFields } from './allocated.ts';
 import { copyOfAnnotation, federationLabel, hashAnnotation, identityOf } from './mark.ts';
 
@@ -72,7 +73,7 @@ export function render(input: RenderInput): Rendering {
       continue;
     body[field] = value as Json;
   }
-  const shared = withoutAllocated(identity, body).object;
+  const shared = actsOnce(identity, withoutAllocated(identity, body).object);
   const spec = isObject(shared['spec']) ? { ...shared['spec'] } : undefined;
   if (spec !== undefined) {
     divideSpec(spec, input);

@@ -10,6 +10,7 @@ import type { ResourceType } from '../../kube/resource.ts';
 import type { Admission, AdmissionRequest } from '../admission.ts';
 import type { Authorizer } from '../auth/authorizer.ts';
 import type { RequestContext } from '../backend.ts';
+import type { OpenService } from '../called-service.ts';
 import type { Collections, Resource } from '../registry/collections.ts';
 import type { StoredItem } from '../registry/item.ts';
 import { type AdmissionTypes, Attributes } from './attributes.ts';
@@ -36,6 +37,8 @@ const namespaces: Resource = { group: '', resource: 'namespaces' };
 
 export interface AdmissionChainOptions {
   readonly openWebhook: OpenWebhook;
+  /** Absent: webhooks that name a Service are not called. */
+  readonly openService?: OpenService | undefined;
   /** For expressions that ask what a user may do. */
   readonly authorizer: Authorizer;
 }
@@ -110,8 +113,6 @@ export class AdmissionChain implements Admission {
 
   async validate(context: RequestContext, request: AdmissionRequest) {
     const { types, collections } = this.#parts;
-    if (request.type.group === group && request.operation !== 'DELETE')
-      warnOfServices(context, request.object);
     checkLimitRanges(request, collections);
     const { hooks, policies } = this.#validating;
     const unconcerned = hooks.entries.length === 0 && policies.known.entries.length === 0;
@@ -139,8 +140,10 @@ export class AdmissionChain implements Admission {
     return new Configured({
       collections: this.#parts.collections,
       resource: { group, resource },
-      // A webhook that is a Service is called by the clusters that the Service is in.
-      read: (item) => hooksOf(item.object()).filter(({ address }) => address.url !== undefined),
+      read: (item) =>
+        hooksOf(item.object()).filter(
+          ({ address }) => address.service === undefined || this.#parts.openService !== undefined,
+        ),
       concerns: (hook, attributes) => this.#concerns(hook, attributes),
     });
   }
@@ -202,21 +205,6 @@ interface Bound<P> {
 }
 type Policies = Bound<MutatingPolicy>;
 type ValidatingPolicies = Bound<ValidatingPolicy>;
-
-/** Who calls a webhook that is a Service is not who calls one by url. */
-function warnOfServices(context: RequestContext, configuration: KubeObject): void {
-  const addresses = hooksOf(configuration).map(({ address }) => address);
-  const follows = addresses.every(({ service }) => service !== undefined);
-  for (const [i, { service }] of addresses.entries()) {
-    if (service === undefined) continue;
-    const what = `webhooks[${i}]: the federation itself does not call a Service`;
-    context.warn(
-      follows
-        ? `${what}; the clusters do, for what is written in them`
-        : `${what}, and no cluster gets a configuration that also has a webhook by url: give each its own`,
-    );
-  }
-}
 
 /**
  * The configuration of admission itself, so that a broken one can be mended; and what the

@@ -7,6 +7,7 @@ import {
   selectsNothing,
 } from '../../kube/selector.ts';
 import { isApiError } from '../../kube/status.ts';
+import { type CalledService, calledServiceOf } from '../called-service.ts';
 import type { Attributes } from './attributes.ts';
 import { compileExpression, type Expression, resultTypes } from './expression.ts';
 import { type Rule, rulesFrom, texts } from './rules.ts';
@@ -17,9 +18,8 @@ const defaultTimeoutSeconds = 10;
 
 export interface HookAddress {
   readonly url: string | undefined;
-  readonly service:
-    | { readonly namespace: string; readonly name: string; readonly path: string }
-    | undefined;
+  /** Instead of a server of its own; `url` is then how kube-apiserver names it. */
+  readonly service: CalledService | undefined;
   /** PEM. */
   readonly authorities: string | undefined;
 }
@@ -110,15 +110,10 @@ function selectorOf(value: unknown): LabelSelector | undefined {
 
 function addressOf(value: unknown): HookAddress {
   const { url, service, caBundle } = isObject(value) ? value : {};
+  const called = calledServiceOf(service);
   return {
-    url: typeof url === 'string' ? url : undefined,
-    service: isObject(service)
-      ? {
-          namespace: String(service['namespace'] ?? ''),
-          name: String(service['name'] ?? ''),
-          path: String(service['path'] ?? ''),
-        }
-      : undefined,
+    url: typeof url === 'string' ? url : called?.url.href,
+    service: called?.service,
     authorities:
       typeof caBundle === 'string' && caBundle !== ''
         ? Buffer.from(caBundle, 'base64').toString('utf8')

@@ -7,6 +7,7 @@ import { isObject, type JsonObject } from '../../kube/object.ts';
 import { quoteGo } from '../../kube/quote.ts';
 import type { ResourceType } from '../../kube/resource.ts';
 import { ApiError } from '../../kube/status.ts';
+import { type OpenService, shownOrigin } from '../called-service.ts';
 import type { Attributes } from './attributes.ts';
 import { callFailure } from './call-failure.ts';
 import type { Hook, HookAddress } from './hooks.ts';
@@ -33,6 +34,8 @@ export class HookFailure extends Error {
 
 export interface WebhookCallsOptions {
   readonly open: OpenWebhook;
+  /** Absent: webhooks that name a Service cannot be called. */
+  readonly openService?: OpenService | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -111,7 +114,7 @@ export class WebhookCalls {
       const why = late.signal.aborted ? 'context deadline exceeded' : callFailure(error, url);
       throw new HookFailure(
         hook,
-        `failed to call webhook: Post ${quoteGo(`${url.origin}${path}`)}: ${why}`,
+        `failed to call webhook: Post ${quoteGo(`${shownOrigin(url, hook.address.service)}${path}`)}: ${why}`,
       );
     } finally {
       timer.cancel();
@@ -119,7 +122,8 @@ export class WebhookCalls {
     }
   }
 
-  #transport(url: URL, { authorities }: HookAddress): Transport {
+  #transport(url: URL, { authorities, service }: HookAddress): Transport {
+    if (service !== undefined) return this.#options.openService!(service);
     const port = url.port === '' ? ':443' : '';
     const server = `${url.origin}${port}`;
     const key = `${server}\n${authorities ?? ''}`;

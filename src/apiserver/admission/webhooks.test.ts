@@ -101,19 +101,6 @@ test('what configures admission is shown to no webhook', async () => {
   assert.equal(asked.length, 0);
 });
 
-test('a webhook that is a Service is called by the members that have it', async () => {
-  const { world, asked } = await startWorld(() => ({ allowed: false }));
-  const clientConfig = { service: { name: 's', namespace: 'default' } };
-  const hooks = configuration('ValidatingWebhookConfiguration', { clientConfig });
-  await world.create(validating, hooks);
-  await world.configMap('a');
-  assert.equal(asked.length, 0);
-  assert.match(
-    world.warnings.join(),
-    /webhooks\[0\]: the federation itself does not call a Service/,
-  );
-});
-
 test('no answer in time refuses, or not if that is the policy', async () => {
   const { world } = await startWorld(() => new Promise<object>(() => {}));
   for (const [failurePolicy, refused] of [

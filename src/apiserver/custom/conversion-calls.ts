@@ -8,7 +8,14 @@ import { isObject, type JsonObject, type KubeObject, objectAt } from '../../kube
 import { quoteGo } from '../../kube/quote.ts';
 import { parseApiVersion } from '../../kube/resource.ts';
 import { ApiError } from '../../kube/status.ts';
+import { callFailure } from '../admission/call-failure.ts';
 import type { OpenWebhook } from '../admission/webhook-calls.ts';
+import {
+  type CalledService,
+  calledServiceOf,
+  type OpenService,
+  shownOrigin,
+} from '../called-service.ts';
 import { listAt } from './custom-kind.ts';
 
 /** As kube-apiserver. */
@@ -20,6 +27,8 @@ const reviewVersions = ['v1', 'v1beta1'] as const;
 
 export interface ConversionCallsOptions {
   readonly open: OpenWebhook;
+  /** Absent: webhooks that name a Service are not called. */
+  readonly openService?: OpenService | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -84,18 +93,21 @@ export class ConversionCalls {
 
   async #post(conversion: JsonObject, review: JsonObject): Promise<JsonObject> {
     const config = objectAt(conversion, 'webhook', 'clientConfig');
-    if (typeof config?.url !== 'string')
-      throw new ConversionError(
-        'the federation calls webhooks by url only: a Service is one of a cluster, not of the ' +
-          'federation',
-      );
-    const url = new URL(config.url);
+    const called = calledServiceOf(config?.service);
+    const text = typeof config?.url === 'string' ? config.url : called?.url.href;
+    if (config === undefined || text === undefined || !URL.canParse(text))
+      throw new ConversionError('the webhook has no address');
+    const url = new URL(text);
+    const path = `${url.pathname}?timeout=${timeoutMs / 1000}s`;
+    const posting = `Post ${quoteGo(`${shownOrigin(url, called?.service)}${path}`)}`;
+    const transport =
+      called === undefined ? this.#transport(url, config.caBundle) : this.#service(called.service);
     const late = new AbortController();
     const timer = this.#options.clock.after(timeoutMs, () => late.abort());
     try {
-      const response = await this.#transport(url, config.caBundle).request({
+      const response = await transport.request({
         method: 'POST',
-        path: `${url.pathname}?timeout=${timeoutMs / 1000}s`,
+        path,
         headers: { 'content-type': 'application/json', accept: 'application/json, */*' },
         body: encodeJson(review),
         signal: late.signal,
@@ -107,13 +119,20 @@ export class ConversionCalls {
       if (!isObject(value)) throw new ConversionError('the answer is no object');
       return value;
     } catch (error) {
-      if (late.signal.aborted)
-        throw new ConversionError(`Post ${quoteGo(config.url)}: context deadline exceeded`);
+      if (late.signal.aborted) throw new ConversionError(`${posting}: context deadline exceeded`);
       if (error instanceof ApiError) throw new ConversionError(error.message);
+      if (error instanceof TransportError)
+        throw new ConversionError(`${posting}: ${callFailure(error, url)}`);
       throw error;
     } finally {
       timer.cancel();
     }
+  }
+
+  #service(service: CalledService): Transport {
+    const { openService } = this.#options;
+    if (openService !== undefined) return openService(service);
+    throw new ConversionError('webhooks that name a Service are not called here');
   }
 
   #transport(url: URL, bundle: unknown): Transport {
