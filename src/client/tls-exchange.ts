@@ -7,14 +7,33 @@ import { TransportError, type TransportResponse } from './transport.ts';
 /** Bytes that may wait for a slow reader before the socket is paused. */
 const highWaterBytes = 1024 * 1024;
 
-/** Longest body that `bytes()` takes. */
-const bodyLimitBytes = 1024 * 1024 * 1024;
+/**
+ * What the answers of one server may hold together until they are read: the longest that one of
+ * them can be.
+ */
+const heldMaxBytes = 256 * 1024 * 1024;
+
+/** Bytes of answers under way from one server that wait for their readers. */
+export class Held {
+  #bytes = 0;
+
+  /** @returns whether there is room for them */
+  add(bytes: number): boolean {
+    this.#bytes += bytes;
+    return this.#bytes <= heldMaxBytes;
+  }
+
+  release(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
 
 export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
   status = 0;
   headers: AnswerHeaders = {};
   /** Resolves to this exchange when the head has come. */
   readonly head: Promise<TransportResponse>;
+  readonly #held: Held;
   readonly #resolveHead: (response: TransportResponse) => void;
   readonly #rejectHead: (error: TransportError) => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -28,7 +47,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
   /** Runs once when nothing more will come. */
   onDone: () => void = () => {};
 
-  constructor() {
+  constructor(held: Held = new Held()) {
+    this.#held = held;
     const { promise, resolve, reject } = Promise.withResolvers<TransportResponse>();
     this.head = promise;
     this.#resolveHead = resolve;
@@ -52,9 +72,10 @@ export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#ended) return;
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;
-    if (this.#buffered > bodyLimitBytes) this.fail(new TransportError('the answer is too long'));
+    if (!this.#held.add(chunk.length)) this.fail(new TransportError('the answer is too long'));
     else if (this.#streaming && this.#buffered > highWaterBytes) {
       this.#paused = true;
       controller.pause();
@@ -84,7 +105,18 @@ export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
   async bytes(): Promise<Buffer> {
     while (!this.#ended) await this.#more();
     if (this.#error !== undefined) throw this.#error;
-    return this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+    const chunks = this.#taken();
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  }
+
+  /** Whether it is read as it comes. */
+  get streaming(): boolean {
+    return this.#streaming;
+  }
+
+  /** Whether nothing more comes. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   get body(): AsyncIterable<Buffer> {
@@ -95,9 +127,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
   async *#read(): AsyncGenerator<Buffer> {
     try {
       for (;;) {
-        const chunks = this.#chunks;
-        this.#chunks = [];
-        this.#buffered = 0;
+        const chunks = this.#taken();
         if (this.#paused) {
           this.#paused = false;
           this.#controller?.resume();
@@ -115,6 +145,18 @@ export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
     }
   }
 
+  #taken(): Buffer[] {
+    const chunks = this.#chunks;
+    this.#chunks = [];
+    this.#release();
+    return chunks;
+  }
+
+  #release(): void {
+    this.#held.release(this.#buffered);
+    this.#buffered = 0;
+  }
+
   #more(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve;
@@ -125,6 +167,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
+    // What has come whole is read at once, or by nobody.
+    this.#release();
     if (error !== undefined) this.#rejectHead(error);
     this.onDone();
     this.#wakeReader();

@@ -59,6 +59,21 @@ before(async () => {
       held.add(response);
       return;
     }
+    if (request.url === '/drip') {
+      response.writeHead(200);
+      const drip = setInterval(() => response.write(' '), 10);
+      response.once('close', () => clearInterval(drip));
+      return;
+    }
+    if (request.url === '/flood') {
+      const chunk = Buffer.alloc(1024 * 1024);
+      const more = (): void => {
+        while (!response.destroyed && response.write(chunk));
+      };
+      response.on('drain', more);
+      more();
+      return;
+    }
     if (request.url?.startsWith('/html')) {
       response.writeHead(502, { 'content-type': 'text/html', 'retry-after': '3' });
       response.end('<h1>bad gateway</h1>');
@@ -162,6 +177,19 @@ test('no answer in time, an aborted call and a refused connection are TransportE
   const nobody = new TlsTransport({ server: 'https://127.0.0.1:1', clock });
   await assert.rejects(clientOf(nobody).get('/api'), TransportError);
   await nobody.close();
+});
+
+test('an answer that drips, or never ends, is a TransportError', async () => {
+  const transport = new TlsTransport({ server: url, ca: pair.cert, clock });
+  const client = clientOf(transport);
+  const dripping = client.get('/drip', { timeoutMs: 500 });
+  await assert.rejects(dripping, new TransportError('the answer does not end'));
+  // All of them together hold no more than one may.
+  const floods = await Promise.allSettled([1, 2, 3].map(() => client.get('/flood')));
+  for (const flood of floods)
+    assert.equal(flood.status === 'rejected' && flood.reason.message, 'the answer is too long');
+  assert.equal((await client.get('/fine')).status, 200);
+  await transport.close();
 });
 
 test('an answer that is no Status becomes an ApiError with its code and Retry-After', async () => {

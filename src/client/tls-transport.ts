@@ -5,9 +5,9 @@
 import type { Duplex } from 'node:stream';
 import { getCACertificates } from 'node:tls';
 import { type Dispatcher, Pool, ProxyAgent } from 'undici';
-import type { Clock } from '../base/clock.ts';
+import type { Clock, Timer } from '../base/clock.ts';
 import { type AnswerHeaders, errorOf } from './answer-error.ts';
-import { Exchange } from './tls-exchange.ts';
+import { Exchange, Held } from './tls-exchange.ts';
 import {
   type Transport,
   TransportError,
@@ -42,6 +42,9 @@ export interface TlsTransportOptions {
   readonly connectTimeoutMs?: number;
 }
 
+/** An answer that is read whole has this many times as long as its head. */
+const bodyFactor = 4;
+
 const streamQuery = /[?&](?:watch|follow)=(?:true|1)(?:&|$)/;
 
 export class TlsTransport implements Transport {
@@ -50,6 +53,7 @@ export class TlsTransport implements Transport {
   readonly #prefix: string;
   readonly #basic: string | undefined;
   readonly #streaming = new Set<Exchange>();
+  readonly #held = new Held();
   #calls: Dispatcher;
   #streams: Dispatcher;
   #closed = false;
@@ -70,7 +74,7 @@ export class TlsTransport implements Transport {
 
   async request(request: TransportRequest): Promise<TransportResponse> {
     const streams = streamQuery.test(request.path);
-    const exchange = new Exchange();
+    const exchange = new Exchange(this.#held);
     this.#bind(exchange, request);
     if (streams) {
       this.#streaming.add(exchange);
@@ -89,7 +93,7 @@ export class TlsTransport implements Transport {
     const protocol = request.headers?.['upgrade'];
     if (protocol === undefined) throw new TypeError('an upgrade needs an upgrade header');
     const { promise, resolve, reject } = Promise.withResolvers<UpgradedConnection>();
-    const exchange = new Exchange();
+    const exchange = new Exchange(this.#held);
     this.#bind(exchange, request);
     const handler: Dispatcher.DispatchHandler = {
       onRequestStart: (controller) => exchange.onRequestStart(controller),
@@ -131,12 +135,13 @@ export class TlsTransport implements Transport {
   /** Couples an exchange to the request's signal and time limit. */
   #bind(exchange: Exchange, request: TransportRequest): void {
     const { signal, timeoutMs } = request;
-    const timer =
-      timeoutMs === undefined
-        ? undefined
-        : this.#options.clock.after(timeoutMs, () => {
-            exchange.fail(new TransportError(`no answer within ${timeoutMs} ms`));
-          });
+    let timer: Timer | undefined;
+    if (timeoutMs !== undefined)
+      timer = this.#options.clock.after(timeoutMs, () => {
+        const late = new TransportError(`no answer within ${timeoutMs} ms`);
+        if (exchange.status === 0) exchange.fail(late);
+        else timer = this.#limitBody(exchange, timeoutMs);
+      });
     const onAbort = (): void => {
       exchange.fail(new TransportError('the request was aborted', { cause: signal?.reason }));
     };
@@ -144,12 +149,17 @@ export class TlsTransport implements Transport {
       timer?.cancel();
       signal?.removeEventListener('abort', onAbort);
     };
-    exchange.head.then(
-      () => timer?.cancel(),
-      () => {},
-    );
+    exchange.head.catch(() => {});
     if (signal?.aborted) onAbort();
     else signal?.addEventListener('abort', onAbort, { once: true });
+  }
+
+  /** The head has come in time, but not yet the whole: one that drips must come to an end. */
+  #limitBody(exchange: Exchange, timeoutMs: number): Timer | undefined {
+    if (exchange.streaming || exchange.ended) return undefined;
+    return this.#options.clock.after((bodyFactor - 1) * timeoutMs, () => {
+      if (!exchange.streaming) exchange.fail(new TransportError('the answer does not end'));
+    });
   }
 
   #dispatch(
