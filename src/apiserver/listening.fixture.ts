@@ -29,21 +29,13 @@ export async function listening(
   limits: Partial<ServerLimits> = {},
 ): Promise<Listening> {
   const clock = new WallClock();
-  const validity = { now: clock.now(), days: 1, serial: new SystemRandom().bytes(8) };
-  const authority = await createAuthority('test', await generateKeys(), validity);
-  const keys = await generateKeys();
-  const certificate = await issueServing(['localhost', '127.0.0.1'], {
-    ...validity,
-    authority,
-    publicKey: keys.publicKey,
-  });
-  const ca = pemOf(authority.certificate);
+  const { ca, cert, key } = await servingFiles();
   const server = await ApiServer.listen({
     handler,
     host: '127.0.0.1',
     port: 0,
-    certificate: pemOf(certificate),
-    key: await exportKey(keys.privateKey),
+    certificate: cert,
+    key,
     clientAuthorities: ca,
     clock,
     log: silentLogger,
@@ -72,6 +64,23 @@ export async function listening(
       for (const each of open) each.destroy();
       await server.stop(0);
     },
+  };
+}
+
+/** PEM of a certificate for this machine, its key, and the authority that signed it. */
+export async function servingFiles(): Promise<{ ca: string; cert: string; key: string }> {
+  const validity = { now: new WallClock().now(), days: 1, serial: new SystemRandom().bytes(8) };
+  const authority = await createAuthority('test', await generateKeys(), validity);
+  const keys = await generateKeys();
+  const certificate = await issueServing(['localhost', '127.0.0.1'], {
+    ...validity,
+    authority,
+    publicKey: keys.publicKey,
+  });
+  return {
+    ca: pemOf(authority.certificate),
+    cert: pemOf(certificate),
+    key: await exportKey(keys.privateKey),
   };
 }
 

@@ -1,12 +1,16 @@
-/** A controller of controller-runtime: reconciles, elects leaders, goes on after a restart. */
+/**
+ * A controller of controller-runtime with a member joined: reconciles, elects leaders, goes on
+ * after a restart; what it makes stands in the member.
+ */
 import assert from 'node:assert/strict';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { membersAvailable } from '../../testbed/binaries.ts';
 import { type RunningProcess, startProcess } from '../../testbed/processes.ts';
 import { waitUntil } from '../../testbed/waiting.ts';
-import { ServedFederation } from '../e2e/serving.ts';
+import type { ServedFederation } from '../e2e/serving.ts';
+import { Joined } from '../propagation/joined.ts';
 import { clientProgram } from './build.ts';
 
 const required = process.env['REQUIRE_MEMBERS'] === '1';
@@ -44,6 +48,7 @@ subjects: [{kind: ServiceAccount, name: mirrors, namespace: default}]
 `;
 
 describe('a controller of controller-runtime', { skip }, () => {
+  let joined: Joined;
   let federation: ServedFederation;
   let program: string;
   let kubeconfig: string;
@@ -87,6 +92,9 @@ describe('a controller of controller-runtime', { skip }, () => {
     });
   }
 
+  const standsInMember = (name: string, value: string): Promise<string> =>
+    joined.untilIn('eu-west', `get configmap ${name}-mirror -o jsonpath={.data.k}`, value);
+
   const source = (name: string, value: string): string =>
     JSON.stringify({
       apiVersion: 'v1',
@@ -96,10 +104,11 @@ describe('a controller of controller-runtime', { skip }, () => {
     });
 
   before(async () => {
-    [federation, program] = await Promise.all([
-      ServedFederation.start(),
+    [joined, program] = await Promise.all([
+      Joined.start([{ name: 'eu-west', full: false }]),
       clientProgram('controller'),
     ]);
+    federation = joined.federation;
     await kubectl('apply -f -', rights);
     // As a controller outside runs: with a token of its own, not with the administrator's rights.
     const token = (await kubectl('create token mirrors --duration=1h')).trim();
@@ -114,16 +123,19 @@ describe('a controller of controller-runtime', { skip }, () => {
 
   after(async () => {
     await Promise.all([...running.values()].map((each) => each.stop()));
-    await federation?.stop();
-    await rm(federation.folder, { recursive: true, force: true });
+    await joined?.stop();
   });
 
   test('makes what is missing, and follows changes', async () => {
     const names = Array.from({ length: 20 }, (_, index) => `s${index}`);
     await kubectl('apply -f -', names.map((name) => source(name, 'one')).join('\n'));
-    for (const name of names) await mirrored(name, 'one');
+    for (const name of names) {
+      await mirrored(name, 'one');
+      await standsInMember(name, 'one');
+    }
     await kubectl('apply -f -', source('s3', 'two'));
     await mirrored('s3', 'two');
+    await standsInMember('s3', 'two');
     await kubectl('delete configmap s4-mirror');
     await mirrored('s4', 'one');
     const owner = 'jsonpath={.metadata.ownerReferences[0].name}';
@@ -136,6 +148,8 @@ describe('a controller of controller-runtime', { skip }, () => {
       what: 'the mirror to be collected',
       check: async () => (await federation.kubectl('get', 'configmap', 's6-mirror')).code === 1,
     });
+    const both = 'get configmap s6 s6-mirror --ignore-not-found -o name';
+    await joined.untilIn('eu-west', both, '');
   });
 
   test('hands over to the next one', async () => {

@@ -1,11 +1,13 @@
-/** client-go's informers under churn, with its own detector of inconsistencies switched on. */
+/**
+ * client-go's informers under churn of objects that travel to a member, with its own detector of
+ * inconsistencies switched on.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { requireMembers } from '../../testbed/binaries.ts';
-import { ServedFederation } from '../e2e/serving.ts';
+import { Joined } from '../propagation/joined.ts';
 import { clientProgram } from './build.ts';
 
 const run = promisify(execFile);
@@ -15,16 +17,13 @@ test('informers of client-go hold what a list says, in JSON and in protobuf', as
   // The program needs Go to be built, as the binaries of members do.
   if (!(await requireMembers(t, 'bare'))) return;
   const program = await clientProgram('reflector');
-  const federation = await ServedFederation.start();
-  t.after(async () => {
-    await federation.stop();
-    await rm(federation.folder, { recursive: true });
-  });
+  const joined = await Joined.start([{ name: 'eu-west', full: false }]);
+  t.after(() => joined.stop());
   for (const media of ['application/json', 'application/vnd.kubernetes.protobuf']) {
     const { stdout, stderr } = await run(program, [String(seconds), media], {
       env: {
         ...process.env,
-        KUBECONFIG: federation.kubeconfig,
+        KUBECONFIG: joined.federation.kubeconfig,
         KUBE_WATCHLIST_INCONSISTENCY_DETECTOR: 'true',
         KUBE_LIST_FROM_CACHE_INCONSISTENCY_DETECTOR: 'true',
       },
@@ -38,5 +37,10 @@ test('informers of client-go hold what a list says, in JSON and in protobuf', as
     // Falling back to a list would hide what the test looks for.
     assert.doesNotMatch(stderr, /fall(?:ing|s)? back|watch-list.*unexpected/i);
     t.diagnostic(`${media}: ${found[0]![0]}`);
+    // What stood at the end stands in the member as well, and nothing else of it.
+    const kept = ['get', 'configmaps,secrets', '-l', 'n', '-o', 'name'];
+    const names = await joined.kubectl(kept);
+    assert.match(names, /configmap\/churn-/);
+    await joined.untilIn('eu-west', kept, names);
   }
 });

@@ -1,0 +1,191 @@
+/**
+ * What is fuzzed over sockets: `ubernetes serve` as a process of its own with little memory, an
+ * honest member and one that lies, and an honest user who goes on working.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Dice } from '../../sim/dice.ts';
+import { type Listening, listening } from '../../src/apiserver/listening.fixture.ts';
+import { WallClock } from '../../src/base/clock.ts';
+import { silentLogger } from '../../src/base/log.ts';
+import { SystemRandom } from '../../src/base/random.ts';
+import { connectionOf, parseKubeconfig } from '../../src/client/kubeconfig.ts';
+import { RestClient } from '../../src/client/rest.ts';
+import { TlsTransport } from '../../src/client/tls-transport.ts';
+import { valueAt } from '../../src/kube/object.ts';
+import { createSandboxMember, type SandboxMember } from '../../src/sandbox/member.ts';
+import { kubeconfigText } from '../../testbed/kubeconfig.ts';
+import { ServedFederation } from '../e2e/serving.ts';
+import { type Liar, startLiar } from './liar.ts';
+import { inTime } from './watchdog.ts';
+
+/** The server gets no more heap than this, so that what grows without bound ends it. MiB. */
+const heapMiB = 512;
+
+/** Stands in the namespace of the honest user only. */
+export const canary = 'canary-5d21e0f8';
+
+export interface Served {
+  readonly federation: ServedFederation;
+  readonly liar: Liar;
+  readonly honest: SandboxMember;
+  /** What the liar would tell if it were honest. */
+  readonly lying: SandboxMember;
+  readonly port: number;
+  readonly ca: string;
+  /** As its administrator, over a connection of its own. */
+  readonly client: RestClient;
+  /** Of the service account that attacks: everything in namespace tenant-a, nothing else. */
+  readonly token: string;
+  stop(): Promise<void>;
+}
+
+const clock = new WallClock();
+const random = new SystemRandom();
+
+function sandboxOf(name: string): Promise<SandboxMember> {
+  const size = { nodes: 2, podsPerNode: 20 };
+  const place = { region: 'eu', zone: 'eu-a' };
+  return createSandboxMember({ clock, random, log: silentLogger, name, ...place, ...size });
+}
+
+export async function startServed(dice: Dice): Promise<Served> {
+  const [honest, lying] = await Promise.all([sandboxOf('honest'), sandboxOf('liar')]);
+  const front = await listening(honest.handler);
+  const liar = await startLiar(lying, dice);
+  const before = process.env['NODE_OPTIONS'];
+  process.env['NODE_OPTIONS'] = `${before ?? ''} --max-old-space-size=${heapMiB}`;
+  const federation = await ServedFederation.start();
+  if (before === undefined) delete process.env['NODE_OPTIONS'];
+  else process.env['NODE_OPTIONS'] = before;
+  await joined(federation, honest, {
+    server: `https://127.0.0.1:${front.server.port}`,
+    ca: front.ca,
+  });
+  await joined(federation, lying, liar);
+  const config = parseKubeconfig(readFileSync(federation.kubeconfig, 'utf8'));
+  const settings = await connectionOf(config.context(), {
+    clock,
+    directory: dirname(federation.kubeconfig),
+    readFile: (path) => readFileSync(path, 'utf8'),
+  });
+  const client = new RestClient(new TlsTransport({ ...settings, clock }), { userAgent: 'honest' });
+  const token = await furnish(client);
+  const { port } = new URL(settings.server);
+  return {
+    federation,
+    liar,
+    honest,
+    lying,
+    port: Number(port),
+    ca: settings.ca!,
+    client,
+    token,
+    stop: () => stopAll({ client, federation, liar, front, members: [honest, lying] }),
+  };
+}
+
+interface Stopping {
+  readonly client: RestClient;
+  readonly federation: ServedFederation;
+  readonly liar: Liar;
+  readonly front: Listening;
+  readonly members: readonly SandboxMember[];
+}
+
+async function stopAll({ client, federation, liar, front, members }: Stopping): Promise<void> {
+  await client.transport.close();
+  await federation.stop();
+  await Promise.all([liar.stop(), front.stop()]);
+  await Promise.all(members.map((member) => member.stop()));
+  await rm(federation.folder, { recursive: true, force: true });
+}
+
+async function joined(
+  federation: ServedFederation,
+  member: SandboxMember,
+  { server, ca: caPem }: { server: string; ca: string },
+): Promise<void> {
+  const path = '/api/v1/namespaces/default/serviceaccounts/default';
+  for (let i = 0; i < 100 && (await member.client.find(path)) === undefined; i++) await delay(50);
+  const answer = await member.client.create(`${path}/token`, {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { audiences: [], expirationSeconds: 36_000 },
+  });
+  const token = String(valueAt(answer.object(), 'status', 'token'));
+  const file = join(federation.folder, `${member.name}.kubeconfig`);
+  await writeFile(file, kubeconfigText({ name: member.name, server, caPem, token }));
+  const joining = federation.command('join', member.name, '--member-kubeconfig', file);
+  const { code, output } = await inTime('joining', joining);
+  if (code !== 0) throw new Error(`join ${member.name}: ${output}\n${federation.log()}`);
+}
+
+/** @returns the token of who attacks */
+async function furnish(client: RestClient): Promise<string> {
+  const create = (path: string, object: object) => client.create(path, object);
+  for (const name of ['tenant-a', 'tenant-b'])
+    await create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+  const a = '/api/v1/namespaces/tenant-a';
+  const metadata = { name: 'attacker' };
+  await create(`${a}/serviceaccounts`, { apiVersion: 'v1', kind: 'ServiceAccount', metadata });
+  await create('/apis/rbac.authorization.k8s.io/v1/namespaces/tenant-a/rolebindings', {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'RoleBinding',
+    metadata,
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'admin' },
+    subjects: [{ kind: 'ServiceAccount', name: 'attacker', namespace: 'tenant-a' }],
+  });
+  await create('/api/v1/namespaces/tenant-b/configmaps', {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'canary' },
+    data: { secret: canary },
+  });
+  const answer = await create(`${a}/serviceaccounts/attacker/token`, {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { expirationSeconds: 36_000 },
+  });
+  return String(valueAt(answer.object(), 'status', 'token'));
+}
+
+/** Memory that the server's process holds, MiB. */
+export function residentMiB(pid: number): number {
+  return Math.max(...processesOf(pid).map(residentOf));
+}
+
+/** Connections that somebody has open to this port of this machine, by its side of them. */
+export function connectionsTo(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const open = readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1);
+  return open.filter((line) => {
+    const [, address, , state] = line.trim().split(/\s+/);
+    return address?.endsWith(local) === true && (state === '01' || state === '08');
+  }).length;
+}
+
+/** The launcher and the program that it started. */
+function processesOf(group: number): string[] {
+  return readdirSync('/proc').filter((id) => /^\d+$/.test(id) && groupOf(id) === group);
+}
+
+function groupOf(id: string): number {
+  try {
+    const stat = readFileSync(`/proc/${id}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+  } catch {
+    return 0;
+  }
+}
+
+function residentOf(id: string): number {
+  try {
+    const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${id}/status`, 'utf8'));
+    return Number(found?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
