@@ -110,8 +110,10 @@ function listParts(
   switch (form.convert?.kind) {
     case undefined: {
       if (form.encoding === 'protobuf') return protobufList(protobuf, undefined, call.parts.frames);
-      const head = listHead(type.listKind, apiVersionOf(type), metadata);
       const builtIn = hasProtobuf(apiVersionOf(type), type.kind);
+      // A list of custom objects says that it is the last page, too.
+      const meta = builtIn ? metadata : { continue: '', ...metadata };
+      const head = listHead(type.listKind, apiVersionOf(type), meta);
       return joined(
         head,
         items.map(({ bytes }) => (builtIn ? withoutType(bytes) : [bytes])),

@@ -140,6 +140,15 @@ function nodeOf(schema: Json | undefined, root: boolean): RuleNode | undefined {
   };
 }
 
+/** What the rules of a schema, which is not the root of one, forbid of a value at `path`. */
+export function ruledCauses(schema: JsonObject, value: Json, path: string): StatusCause[] {
+  const node = nodeOf(schema, false);
+  if (node === undefined) return [];
+  const run = new Run(() => {});
+  run.value(node, value, { path, old: undefined, unchanged: () => false });
+  return run.causes;
+}
+
 const known = new WeakMap<JsonObject, CustomRules>();
 
 export class CustomRules {

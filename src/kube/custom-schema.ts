@@ -1,5 +1,5 @@
 /** What kube-apiserver refuses in the schema of a custom kind, in its words. Pure. */
-import { compileRulesAt } from './custom-rules.ts';
+import { compileRulesAt, ruledCauses } from './custom-rules.ts';
 import { deepEqual, stringifyJson } from './json.ts';
 import { isObject, type Json, type JsonObject, objectAt } from './object.ts';
 import { quoteGo } from './quote.ts';
@@ -348,9 +348,12 @@ function defaultCauses(schema: JsonObject, path: string): StatusCause[] {
     const node = compileStandalone(schema);
     if (!deepEqual(pruned(node, value), value))
       causes.push(invalidValue(at, value, 'must not have unknown fields'));
-    else
-      for (const cause of valueCauses(node, value, ''))
+    else {
+      const wrong = valueCauses(node, value, '');
+      for (const cause of wrong)
         causes.push({ ...cause, field: cause.field === '' ? at : `${at}.${cause.field}` });
+      if (wrong.length === 0) causes.push(...ruledCauses(schema, value, at));
+    }
   }
   if (isObject(schema.items)) causes.push(...defaultCauses(schema.items, `${path}.items`));
   for (const [name, inner] of Object.entries(objectAt(schema, 'properties') ?? {}))

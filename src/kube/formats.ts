@@ -26,7 +26,8 @@ const formats: Readonly<Record<string, (value: string) => boolean>> = {
   hostname: matches(host),
   uri: (value) => URL.canParse(value),
   email: matches(/^[^\s@<>]+@[^\s@<>]+$/),
-  byte: matches(/^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/),
+  // Not empty, unlike what Kubernetes' own types take.
+  byte: matches(/^(?!$)([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/),
   uuid: matches(uuid('[0-9a-f]')),
   uuid3: matches(uuid('3')),
   uuid4: matches(uuid('4')),

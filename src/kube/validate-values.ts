@@ -45,6 +45,8 @@ class ValueCheck {
     const wrong = wrongType(node, value);
     if (wrong !== undefined) {
       this.#type(path, wrong.is, wrong.wants);
+      if (wrong.is === 'number' && wrong.wants === 'integer')
+        this.#notWhole(node.shape.format, path);
       return;
     }
     const { rules, format, list } = node.shape;
@@ -100,6 +102,12 @@ class ValueCheck {
       this.#type(path, shown, format);
     } else if (problem === 'range')
       this.#bare(`Checked value must be of type integer with format ${format} in ${path}`);
+  }
+
+  /** Its check of bounds stumbles over a fraction, too. */
+  #notWhole(format: string | undefined, path: string): void {
+    const of = format === undefined ? '(default format)' : `with format ${format}`;
+    this.#bare(`Checked value must be of type integer ${of} in ${path}`);
   }
 
   /** A cause that kube-apiserver tells without its field. */

@@ -1,9 +1,16 @@
 /** Sends one sequence to both servers, side by side, until they differ. */
 import { deepEqual } from '../../src/kube/json.ts';
-import { isObject, type Json, type JsonObject } from '../../src/kube/object.ts';
+import { isObject, type Json, type JsonObject, valueAt } from '../../src/kube/object.ts';
 import type { Answer, Endpoint, Request } from './endpoint.ts';
 import { isLeftToMembers, normalised } from './normalise.ts';
-import { type Operation, requestOf, type Sequence, type Verb } from './operations.ts';
+import {
+  nameIn,
+  type Operation,
+  pathIn,
+  requestOf,
+  type Sequence,
+  type Verb,
+} from './operations.ts';
 
 export interface Pair {
   readonly oracle: Endpoint;
@@ -31,11 +38,14 @@ export interface RunOptions extends Pair {
   readonly sequence: Sequence;
   readonly name: string;
   readonly tally: Tally;
+  /** Also watches what happened, which takes a second. */
+  readonly watches?: boolean;
 }
 
 /** The first difference, or undefined. The object is gone afterwards. */
 export async function compare(options: RunOptions): Promise<Difference | undefined> {
   const { sequence } = options;
+  const started = options.watches ? await versions(options) : undefined;
   try {
     for (const [at, operation] of sequence.operations.entries()) {
       const difference = await step(options, operation, at);
@@ -43,16 +53,62 @@ export async function compare(options: RunOptions): Promise<Difference | undefin
       if (difference === 'left to members') return undefined;
       if (difference !== undefined) return difference;
     }
-    return undefined;
+    return await lookBack(options, started);
   } finally {
     await cleanUp(options);
   }
 }
 
+/** Where each server's collection is now. */
+async function versions({ sequence, name, oracle, ours }: RunOptions): Promise<string[]> {
+  const path = `${sequence.kind.collection.replaceAll('{name}', name)}?limit=1`;
+  const answers = await Promise.all(
+    [oracle, ours].map((each) => each.send({ method: 'GET', path })),
+  );
+  return answers.map(({ body }) => String(valueAt(body, 'metadata', 'resourceVersion')));
+}
+
+const selected = ['', '&labelSelector=tier%3Dweb', '&labelSelector=tier,zone!%3Da'];
+
+/** What lists say of the object at the end, and watches of all that happened. */
+async function lookBack(
+  options: RunOptions,
+  started: readonly string[] | undefined,
+): Promise<Difference | undefined> {
+  const { sequence, name, oracle, ours } = options;
+  const collection = sequence.kind.collection.replaceAll('{name}', name);
+  const one = `${collection}?fieldSelector=metadata.name%3D${nameIn(sequence, name)}`;
+  const asked = selected.map((more) => [one + more, one + more]);
+  if (started !== undefined)
+    for (const more of selected.slice(0, 2))
+      asked.push(started.map((v) => `${one}${more}&watch=1&timeoutSeconds=1&resourceVersion=${v}`));
+  const found = await Promise.all(
+    asked.map(async ([theirs, mine]) => {
+      const request: Request = { method: 'GET', path: theirs! };
+      const [expected, actual] = await Promise.all([
+        oracle.send(request),
+        ours.send({ ...request, path: mine! }),
+      ]);
+      return differenceOf({ sequence, at: sequence.operations.length, request }, expected, actual);
+    }),
+  );
+  return found.find((each) => each !== undefined);
+}
+
+/** What two answers do not have in common. */
+export function differenceOf(
+  about: Pick<Difference, 'sequence' | 'at' | 'request'>,
+  theirs: Answer,
+  mine: Answer,
+): Difference | undefined {
+  const found = firstDifference(normalised(theirs), normalised(mine));
+  return found && { ...about, oracle: theirs, ours: mine, ...found };
+}
+
 /** Both requests are to fall into one second, since managers are told apart by it. */
 async function awayFromFullSecond(): Promise<void> {
   const into = Date.now() % 1000;
-  if (into > 940) await new Promise((resolve) => setTimeout(resolve, 1001 - into));
+  if (into > 900) await new Promise((resolve) => setTimeout(resolve, 1001 - into));
 }
 
 async function step(
@@ -64,11 +120,10 @@ async function step(
   const requests: Request[] = [];
   for (const endpoint of [oracle, ours]) {
     const live = needsLive ? await read(endpoint, sequence, name) : undefined;
-    requests.push(requestOf(sequence, operation, { name, live }));
+    requests.push(requestOf(sequence, operation, { run: name, live }));
   }
   await awayFromFullSecond();
-  const theirs = await oracle.send(requests[0]!);
-  const mine = await ours.send(requests[1]!);
+  const [theirs, mine] = await Promise.all([oracle.send(requests[0]!), ours.send(requests[1]!)]);
   count(tally, operation, theirs.status);
   if (isLeftToMembers(theirs, mine)) return 'left to members';
   const untold =
@@ -81,13 +136,11 @@ async function step(
 
 async function read(
   endpoint: Endpoint,
-  { kind }: Sequence,
+  sequence: Sequence,
   name: string,
 ): Promise<JsonObject | undefined> {
-  const { status, body } = await endpoint.send({
-    method: 'GET',
-    path: `${kind.collection}/${name}`,
-  });
+  const path = pathIn(sequence, name);
+  const { status, body } = await endpoint.send({ method: 'GET', path });
   return status === 200 && isObject(body) ? body : undefined;
 }
 
@@ -100,7 +153,7 @@ function count(tally: Tally, { verb, method }: Operation, status: number): void 
 }
 
 async function cleanUp({ sequence, oracle, ours, name }: RunOptions): Promise<void> {
-  const path = `${sequence.kind.collection}/${name}`;
+  const path = pathIn(sequence, name);
   const body = '[{"op":"add","path":"/metadata/finalizers","value":[]}]';
   const contentType = 'application/json-patch+json';
   for (const endpoint of [oracle, ours]) {

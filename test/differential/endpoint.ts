@@ -4,11 +4,14 @@ import { createApi } from '../../src/apiserver/api.ts';
 import { authenticator } from '../../src/apiserver/auth/authenticate.ts';
 import { loadRecordedTypes } from '../../src/apiserver/catalog/recorded.fixture.ts';
 import { createHandler } from '../../src/apiserver/handler.ts';
+import { inProcessTransport } from '../../src/apiserver/in-process.ts';
 import { WallClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { SystemRandom } from '../../src/base/random.ts';
+import { RestClient } from '../../src/client/rest.ts';
 import { parseJson } from '../../src/kube/json.ts';
 import type { Json } from '../../src/kube/object.ts';
+import { Definitions } from '../../src/lifecycle/definitions.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import type { Member } from '../../testbed/member.ts';
 
@@ -78,6 +81,13 @@ export async function ourEndpoint(): Promise<Endpoint> {
     random,
     log,
   });
+  // The part of kube-apiserver that makes custom kinds served.
+  const client = new RestClient(inProcessTransport(handler, administrator), { userAgent });
+  const definitions = new Definitions({
+    ...{ client, clock, random, log },
+    types: () => api.catalog.list(),
+  });
+  definitions.start();
   const signal = new AbortController().signal;
   return {
     async send({ method, path, contentType, accept, body }) {
@@ -95,6 +105,7 @@ export async function ourEndpoint(): Promise<Endpoint> {
       return answer(response.status, Buffer.concat(chunks), response.headers);
     },
     async close() {
+      await definitions.stop();
       api.close();
       await store.close();
     },

@@ -23,6 +23,16 @@ export interface KindModel {
   /** Parts of a status; absent: no status subresource. */
   readonly status?: readonly JsonObject[];
   readonly scale?: boolean;
+  /** Parts that do not fit; absent: none. */
+  readonly misfits?: readonly JsonObject[];
+  /** Parts that fit a new object only. */
+  readonly newOnly?: readonly JsonObject[];
+  /** An update without resourceVersion is refused. */
+  readonly versioned?: boolean;
+  /** No strategic patches. */
+  readonly custom?: boolean;
+  /** Of the object, from the name of the run; default: the same. */
+  readonly nameOf?: (run: string) => string;
 }
 
 const labels: readonly JsonObject[] = [
@@ -69,7 +79,7 @@ const labelPlaces: KindModel['places'] = [
  * A kind with labels, annotations and finalizers besides its own pieces. DaemonSets are left out:
  * kube-apiserver counts their templates in an annotation, for controllers of 2017.
  */
-function model(
+export function model(
   own: Omit<KindModel, 'base' | 'removals' | 'strategic' | 'places' | 'pieces'> &
     Partial<KindModel>,
 ): KindModel {

@@ -1,16 +1,18 @@
 /**
  * Many sequences against a real kube-apiserver and against ours: `npm run differential -- --runs N
- * --seed S [--kind Deployment]`.
+ * --seed S [--of hand|custom|described] [--kind Deployment]`.
  */
 import { parseArgs } from 'node:util';
 import { startFleet } from '../../testbed/fleet.ts';
+import { describedKinds } from './described.ts';
 import { oracleOf, ourEndpoint } from './endpoint.ts';
-import { explore, report } from './explore.ts';
+import { explore, report, type Sort, sorts } from './explore.ts';
 
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '500' },
     seed: { type: 'string', default: '1' },
+    of: { type: 'string', multiple: true },
     kind: { type: 'string' },
   },
 });
@@ -18,8 +20,11 @@ const { values } = parseArgs({
 await using fleet = await startFleet({ members: [{ name: 'oracle', full: false }] });
 const oracle = oracleOf(fleet.members[0]!);
 const ours = await ourEndpoint();
-const { runs, seed, kind } = values;
-const explored = await explore({ oracle, ours, runs: Number(runs), seed: Number(seed), kind });
+const { runs, kind } = values;
+const of = sorts.filter((sort): sort is Sort => values.of?.includes(sort) ?? true);
+const seed = Number(values.seed);
+const described = of.includes('described') ? await describedKinds(oracle, seed) : [];
+const explored = await explore({ oracle, ours, runs: Number(runs), seed, of, described, kind });
 process.stdout.write(report(explored));
 await ours.close();
 await oracle.close();

@@ -33,9 +33,15 @@ export function normalised(
   return {
     ...{ status, contentType },
     body: untold ? withoutPatch(compared) : compared,
-    warnings: warnings.flatMap((header) => header.split(/, (?=299 - ")/)).sort(),
+    warnings: warnings
+      .flatMap((header) => header.split(/, (?=299 - ")/))
+      .filter((warning) => !aboutValues.test(warning))
+      .sort(),
   };
 }
+
+/** Members warn of values that make little sense together, as they refuse what makes none. */
+const aboutValues = /^299 - "(spec|template)[.\w[\]]*: (duplicate|overlapping)/;
 
 function withoutPatch(body: Json): Json {
   const causes = isObject(body) && isObject(body.details) ? body.details.causes : undefined;
@@ -55,7 +61,10 @@ function value(json: Json, path: string): Json {
     const items = json.map((item) => value(item, `${path}[]`));
     // Managers are sorted by time first, which two clocks do not share to the second; a conflict's
     // causes come in the order of a Go map.
-    return /\.(managedFields|causes)$/.test(path) ? items.toSorted(byText) : items;
+    if (!/\.(managedFields|causes)$/.test(path)) return items;
+    const sorted = items.toSorted(byText);
+    // Of custom objects some causes are found twice.
+    return sorted.filter((item, i) => i === 0 || !deepEqual(item, sorted[i - 1]!));
   }
   if (typeof json === 'string') return text(json);
   return isObject(json) ? fields(json, path) : json;
@@ -69,7 +78,7 @@ function byText(a: Json, b: Json): number {
 function fields(object: JsonObject, path: string): JsonObject {
   const out: JsonObject = {};
   for (const name of Object.keys(object).sort()) {
-    if (path === '.spec' && allocated.includes(name)) continue;
+    if (/^(\.items\[\]|(\[\])?\.object)?\.spec$/.test(path) && allocated.includes(name)) continue;
     out[name] = madeUp.has(name) ? '*' : value(object[name]!, `${path}.${name}`);
   }
   return out;

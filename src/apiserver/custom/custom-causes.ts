@@ -9,6 +9,7 @@ import type { CustomFacts } from './custom-kinds.ts';
 const blocking: ReadonlySet<string> = new Set([
   'FieldValueRequired',
   'FieldValueTypeInvalid',
+  'FieldValueNotSupported',
   'FieldValueTooLong',
   'FieldValueTooMany',
 ]);

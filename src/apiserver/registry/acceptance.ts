@@ -30,13 +30,16 @@ export async function accept(
 ): Promise<KubeObject> {
   const mutated = mutate === undefined ? request.object : await mutate(context, request);
   const prepared = mutated === request.object ? mutated : prepare(mutated);
-  validate(context, { ...request, object: prepared }, facts);
+  validateWritten(context, { ...request, object: prepared }, facts);
+  for (const text of rulesOf(request.type).warnings?.(prepared, request.old) ?? [])
+    context.warn(text);
   const object = await admit(context, { ...request, object: prepared });
-  if (object !== prepared) validate(context, { ...request, object }, facts);
+  if (object !== prepared) validateWritten(context, { ...request, object }, facts);
   return object;
 }
 
-function validate(
+/** @throws ApiError 422 */
+export function validateWritten(
   context: RequestContext,
   { type, ref, object, old }: AdmissionRequest,
   facts: TypeFacts,

@@ -19,6 +19,7 @@ import { withPolicyDefaults } from '../admission/policy-defaults.ts';
 import { checkWebhooks } from '../admission/webhook-check.ts';
 import { checkDefinition } from '../custom/definition-check.ts';
 import { prepareDefinition } from '../custom/definition-rules.ts';
+import { unknownFormats } from '../custom/unknown-formats.ts';
 import { immutabilityOf } from './immutable.ts';
 import { prepareBinding, prepareRole, validateBinding, validateRole } from './rbac-rules.ts';
 import { dataKeyCauses, secretDataCauses } from './secret-data.ts';
@@ -31,6 +32,8 @@ export interface TypeRules {
    */
   prepare?(object: KubeObject, old: KubeObject | undefined, subresource: string): KubeObject;
   validate?(object: KubeObject, old: KubeObject | undefined): StatusCause[];
+  /** Said of what is valid. */
+  warnings?(object: KubeObject, old: KubeObject | undefined): string[];
 }
 
 const none: TypeRules = {};
@@ -76,6 +79,7 @@ const rules: Readonly<Record<string, TypeRules>> = {
   'customresourcedefinitions.apiextensions.k8s.io': {
     prepare: prepareDefinition,
     validate: checkDefinition,
+    warnings: unknownFormats,
   },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },
   'validatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhooks },

@@ -22,7 +22,7 @@ import type {
   WriteOptions,
   WriteResult,
 } from '../backend.ts';
-import { accept } from './acceptance.ts';
+import { accept, validateWritten } from './acceptance.ts';
 import { type Collections, keyBelow, type LiveCollection } from './collections.ts';
 import { type Commits, modified } from './commit.ts';
 import { itemOfObject, type StoredItem } from './item.ts';
@@ -194,7 +194,6 @@ export class Writes {
     const ref = { type, namespace, name: candidate.object.metadata.name ?? '' };
     const key = keyBelow(ref);
     const taken = live.items.get(key);
-    if (taken !== undefined) throw alreadyExists(type, ref.name, taken.deleting);
     const now = clock.now();
     const metadata = newMeta(candidate.object.metadata, { type, random, now });
     let object: KubeObject = { ...candidate.object, metadata };
@@ -205,6 +204,12 @@ export class Writes {
       return applyDefaults(facts.schema, rulesOf(type).prepare?.(bare, undefined, '') ?? bare);
     };
     object = prepare(object);
+    if (taken !== undefined) {
+      // What is wrong with the object is told first, but admission is not asked for nothing.
+      const request = { type, ref, object, old: undefined, options, onSettled: () => {} };
+      validateWritten(context, { operation: 'CREATE', ...request }, facts);
+      throw alreadyExists(type, ref.name, taken.deleting);
+    }
     // Before admission, as in kube-apiserver: what admission changes belongs to nobody.
     if (candidate.managed !== true && isTracked(type))
       object = withManagedFields(object, {
