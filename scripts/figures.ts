@@ -1,15 +1,11 @@
 /** Writes the pages of figures from the JSON that benches wrote: `node scripts/figures.ts`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { apiserverPage } from './apiserver-page.ts';
 import { conformancePage } from './conformance-page.ts';
+import { cell, type Figure } from './figure.ts';
 
 const reference = new URL('../docs/reference/', import.meta.url);
-
-interface Figure {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
 
 interface Row {
   readonly what: string;
@@ -64,14 +60,9 @@ export function propagationPage(json: string): string {
   ].join('\n');
 }
 
-function cell(figure: Figure | undefined): string {
-  if (figure === undefined) return '–';
-  const { median, min, max } = figure;
-  return min === max ? String(median) : `${median} (${min}–${max})`;
-}
-
 export const pages = [
   { json: 'propagation-bench.json', page: 'propagation.md', make: propagationPage },
+  { json: 'apiserver-bench.json', page: 'apiserver.md', make: apiserverPage('home') },
   { json: 'conformance.json', page: 'conformance.md', make: conformancePage },
 ] as const;
 

@@ -4,7 +4,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { WallClock } from '../../src/base/clock.ts';
-import { connectionOf, parseKubeconfig, writeKubeconfig } from '../../src/client/kubeconfig.ts';
+import {
+  type ConnectionSettings,
+  connectionOf,
+  parseKubeconfig,
+  writeKubeconfig,
+} from '../../src/client/kubeconfig.ts';
 import { RestClient } from '../../src/client/rest.ts';
 import { TlsTransport } from '../../src/client/tls-transport.ts';
 import { pathOf } from '../../src/kube/resource.ts';
@@ -153,17 +158,20 @@ export async function run(words: readonly string[]): Promise<string> {
   return output;
 }
 
-export async function clientFor(kubeconfig: string): Promise<RestClient> {
+/** How the server of a kubeconfig is reached. */
+export async function settingsOf(kubeconfig: string): Promise<ConnectionSettings> {
   const text = await readFile(kubeconfig, 'utf8');
-  const parsed = parseKubeconfig(text);
-  const context = parsed.context();
-  const settings = await connectionOf(context, {
+  return connectionOf(parseKubeconfig(text).context(), {
     clock,
     directory: dirname(kubeconfig),
     readFile: () => {
       throw new Error('a kubeconfig of the testbed holds everything itself');
     },
   });
+}
+
+export async function clientFor(kubeconfig: string): Promise<RestClient> {
+  const settings = await settingsOf(kubeconfig);
   return new RestClient(new TlsTransport({ ...settings, connections: 16 }), {
     userAgent: 'bench/1',
   });
