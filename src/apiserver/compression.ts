@@ -28,9 +28,10 @@ export async function compressed(
   if (headers['content-encoding'] !== undefined || !acceptsGzip(acceptEncoding)) return response;
   if (Buffer.isBuffer(body) && body.length <= thresholdBytes) return response;
   const packed = Buffer.isBuffer(body) ? await gzipAsync(body, { level }) : stream(body);
+  const { 'content-length': _length, ...kept } = headers;
   return {
     ...response,
-    headers: { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
+    headers: { ...kept, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
     body: packed,
   };
 }

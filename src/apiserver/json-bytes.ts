@@ -10,6 +10,7 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
+const comma = 0x2c;
 
 const metadataField = Buffer.from('"metadata":{');
 
@@ -24,16 +25,17 @@ export function metadataOf(bytes: Buffer): Buffer {
   return bytes.subarray(start, endOfObject(bytes, start));
 }
 
-const brace = Buffer.from('{');
-
 /**
- * Canonical bytes without apiVersion and kind: items of a built-in list do not repeat what their
- * list says.
+ * Where `metadata` begins in an object's canonical bytes: at `guess`, as in its neighbour of the
+ * same type, or elsewhere.
  */
-export function withoutType(bytes: Buffer): [Buffer, Buffer] {
+export function metadataOffset(bytes: Buffer, guess: number): number {
+  let same = 0;
+  while (same < metadataField.length && bytes[guess + same] === metadataField[same]) same++;
+  if (same === metadataField.length && bytes[guess - 1] === comma) return guess;
   const found = bytes.indexOf(metadataField);
   assert(found >= 0, 'canonical bytes have metadata');
-  return [brace, bytes.subarray(found)];
+  return found;
 }
 
 /** The offset after the `}` that closes the `{` at `start`. */
@@ -79,7 +81,7 @@ export function indentJson(compact: Buffer): Buffer {
     } else if (code === closeBrace || code === closeBracket) {
       flush(at);
       pieces.push(newline(--depth));
-    } else if (code === 0x2c) {
+    } else if (code === comma) {
       flush(at + 1);
       pieces.push(newline(depth));
     } else if (code === 0x3a) {

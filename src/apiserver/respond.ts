@@ -12,7 +12,8 @@ import { ApiError, badRequest, type Status } from '../kube/status.ts';
 import { stringifyYaml } from '../kube/yaml.ts';
 import type { Item, ListResult } from './backend.ts';
 import { type Call, kindOf } from './handlers/call.ts';
-import { indentJson, joinPieces, metadataOf, withoutType } from './json-bytes.ts';
+import { JoinedList } from './joined-list.ts';
+import { indentJson, joinPieces, metadataOf } from './json-bytes.ts';
 import {
   type Encoding,
   mediaTypeOf,
@@ -90,9 +91,31 @@ export function respondList(call: Call, form: Negotiated, list: ListResult): Api
     ...(list.continue !== undefined && { continue: list.continue }),
     ...(list.remainingItemCount !== undefined && { remainingItemCount: list.remainingItemCount }),
   };
+  if (form.convert === undefined && form.encoding !== 'protobuf')
+    return respondWhole(call, form, { list, metadata });
   const parts = listParts(call, form, { list, metadata });
   if (form.encoding === 'protobuf') return respondParts(form, 200, [...parts]);
   return respondBytes(call, form, { status: 200, parts });
+}
+
+/** The objects as they are, in JSON or what is made from it. */
+function respondWhole(
+  call: Call,
+  form: Negotiated,
+  { list, metadata }: { list: ListResult; metadata: JsonObject },
+): ApiResponse {
+  const { type } = call;
+  const bare = hasProtobuf(apiVersionOf(type), type.kind);
+  // A list of custom objects says that it is the last page, too.
+  const meta = bare ? metadata : { continue: '', ...metadata };
+  const head = listHead(type.listKind, apiVersionOf(type), meta);
+  const objects = list.items.map(({ bytes }) => bytes);
+  const joined = new JoinedList(head, objects, { bare });
+  if (joined.length <= streamAboveBytes || form.encoding === 'yaml' || pretty(call, form))
+    return respondBytes(call, form, { status: 200, parts: [joined.whole()] });
+  const length = String(joined.length);
+  const headers = { 'content-type': mediaTypeOf(form.encoding), 'content-length': length };
+  return { status: 200, headers, body: streamed(joined.pieces()) };
 }
 
 function listParts(
@@ -108,17 +131,8 @@ function listParts(
     kind: { apiVersion: apiVersionOf(type), kind: type.listKind },
   };
   switch (form.convert?.kind) {
-    case undefined: {
-      if (form.encoding === 'protobuf') return protobufList(protobuf, undefined, call.parts.frames);
-      const builtIn = hasProtobuf(apiVersionOf(type), type.kind);
-      // A list of custom objects says that it is the last page, too.
-      const meta = builtIn ? metadata : { continue: '', ...metadata };
-      const head = listHead(type.listKind, apiVersionOf(type), meta);
-      return joined(
-        head,
-        items.map(({ bytes }) => (builtIn ? withoutType(bytes) : [bytes])),
-      );
-    }
+    case undefined:
+      return protobufList(protobuf, undefined, call.parts.frames);
     case 'PartialObjectMetadata':
       throw new ApiError(
         'NotAcceptable',
@@ -224,7 +238,7 @@ function respondParts(form: Negotiated, status: number, pieces: readonly Buffer[
   const headers = { 'content-type': mediaTypeOf(form.encoding) };
   let size = 0;
   for (const piece of pieces) size += piece.length;
-  if (size > streamAboveBytes) return { status, headers, body: streamed(pieces) };
+  if (size > streamAboveBytes) return { status, headers, body: streamed(joinPieces(pieces)) };
   return { status, headers, body: Buffer.concat(pieces, size) };
 }
 
@@ -246,13 +260,13 @@ function respondBytes(call: Pretty, form: Negotiated, content: Content): ApiResp
   let size = 0;
   for (const piece of pieces) size += piece.length;
   if (pretty(call, form)) return { status, headers, body: indentJson(Buffer.concat(pieces, size)) };
-  if (size > streamAboveBytes) return { status, headers, body: streamed(pieces) };
+  if (size > streamAboveBytes) return { status, headers, body: streamed(joinPieces(pieces)) };
   const body = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, size);
   return { status, headers, body, ...(content.object && { object: content.object }) };
 }
 
 async function* streamed(pieces: Iterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  yield* joinPieces(pieces);
+  yield* pieces;
 }
 
 /** A Status that is no failure, in the negotiated encoding. */
