@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type Fleet, startFleet } from '../testbed/fleet.ts';
 import type { Endpoint } from './apiserver/connection.ts';
 import { lineNames as allLines, type LineName, Side } from './apiserver/lines.ts';
@@ -68,7 +69,7 @@ async function measureOnce({ side, pids }: Subject, into: Measured | undefined):
 /** What the generator itself reaches, against a server that does nothing. */
 async function generatorLimits(): Promise<Measured> {
   const folder = mkdtempSync(join(tmpdir(), 'ubernetes-bench-null-'));
-  const script = join(import.meta.dirname, 'apiserver', 'null-server.ts');
+  const script = fileURLToPath(new URL('./apiserver/null-server.ts', import.meta.url));
   const words = ['--disable-warning=ExperimentalWarning', script, folder];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'] });
   const text = await new Promise<string>((resolve) =>
