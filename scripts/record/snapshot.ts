@@ -12,7 +12,6 @@ import { type RecordedTypes, subsetOf } from './subset.ts';
 const sandboxFolder = new URL('../../src/sandbox/data/', import.meta.url);
 const apiserverFolder = new URL('../../src/apiserver/data/', import.meta.url);
 const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
-const gnostic = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
 
 interface Server {
   get(path: string, accept?: string): Promise<Buffer>;
@@ -65,7 +64,6 @@ async function main(): Promise<void> {
   };
   const types = await record(server);
   await write(sandboxFolder, 'types.json.br', Buffer.from(JSON.stringify(types)));
-  await write(sandboxFolder, 'openapi-v2.pb.br', await server.get('/openapi/v2', gnostic));
   await write(apiserverFolder, 'base-types.json.br', Buffer.from(JSON.stringify(subsetOf(types))));
   await agent.close();
 }

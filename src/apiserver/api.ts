@@ -118,7 +118,7 @@ export async function createApi(options: ApiOptions): Promise<Api> {
     ...(chain === undefined ? {} : { quotas: chain.quotas }),
     nonResources: [
       new Discovery(catalog),
-      new OpenApi(catalog),
+      new OpenApi(catalog, options.clock),
       new Version(gitVersion ?? `${readBaseTypes().version}+ubernetes.0.1.0`),
     ],
     close() {

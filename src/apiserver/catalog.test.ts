@@ -281,3 +281,47 @@ test('members of one version share their documents in the store', async () => {
   await world.api.catalog.removeMember('second');
   assert.equal(await count(), 0);
 });
+
+test('a document of a member that is no whole JSON counts for nothing, and hurts nobody', async () => {
+  const world = await World.start();
+  const { catalog } = world.api;
+  const good = member('v1.36.0', [{ kind: 'Widget' }]);
+  const { version, discovery, openapiV3 } = member('v1.37.0', [
+    { kind: 'Widget' },
+    { group: 'other.test', kind: 'Gadget' },
+  ]);
+  const bytes = Buffer.from('{"openapi":"3.0.0","paths":{');
+  const cut = new Map(openapiV3).set('apis/example.test/v1', { hash: 'cut', bytes });
+  await catalog.setMember('new', { version, discovery, openapiV3: cut });
+  assert.equal((await world.ask('/openapi/v2'))?.status, 200);
+  await catalog.setMember('old', good);
+  const wrong = { ...widget, spec: { size: 'big' } };
+  assert.equal((await refusal(world.create('example.test/v1/widgets', wrong))).code, 422);
+  for (const path of ['v2', 'v3', 'v3/apis/example.test/v1', 'v3/apis/other.test/v1'])
+    assert.equal((await world.ask(`/openapi/${path}`))?.status, 200, path);
+});
+
+test('whoever writes a custom kind is told how clusters differ about it', async () => {
+  const world = await World.start();
+  const { catalog } = world.api;
+  const create = (name: string) =>
+    world.create('example.test/v1/widgets', { ...widget, metadata: { name } });
+  const told = () => world.warnings.splice(0);
+  await catalog.setMember('a', member('v1.37.0', [{ kind: 'Widget' }]));
+  await catalog.setMember('b', member('v1.36.0', [{ kind: 'Widget' }]));
+  await create('same');
+  assert.deepEqual(told(), []);
+  const fields = { size: 'integer', color: 'string' };
+  await catalog.setMember('b', member('v1.36.0', [{ kind: 'Widget', fields }]));
+  await catalog.setMember('c', member('v1.35.0', [{ kind: 'Widget', version: 'v1beta1' }]));
+  await catalog.setMember('d', member('v1.35.0', [{ kind: 'Gadget' }, { kind: 'Widget' }]));
+  await create('skewed');
+  assert.deepEqual(told(), [
+    'cluster c serves widgets.example.test as v1beta1, not as v1',
+    'cluster b has another schema of Widget in example.test/v1 than cluster a, whose schema is used here',
+  ]);
+  await catalog.removeMember('b');
+  await catalog.removeMember('c');
+  await create('again');
+  assert.deepEqual(told(), []);
+});

@@ -14,14 +14,16 @@ import {
 import type { TypeSchema } from '../kube/schema.ts';
 import { SchemaSet, schemalessType } from '../kube/schema-set.ts';
 import type { Store } from '../store/store.ts';
-import { type AggregatedDiscovery, type DiscoveredGroup, sanitize } from './catalog/discovered.ts';
+import type { DiscoveredGroup } from './catalog/discovered.ts';
 import { Documents } from './catalog/documents.ts';
+import { type MemberTypes, memberSet } from './catalog/member-set.ts';
 import { discoveredKinds, kindDocuments } from './catalog/own-kinds.ts';
 import { CatalogPersistence, digestsOf } from './catalog/persistence.ts';
 import { readBaseTypes } from './catalog/recorded.ts';
 import { isSameStructure } from './catalog/same-structure.ts';
 import { scalePathsOf } from './catalog/scale-paths.ts';
 import { type Served, type ServedType, servedOf, typeKey } from './catalog/served.ts';
+import { isForeign, skewOf } from './catalog/skew.ts';
 import { byAge, documentPath, type TypeSet, type UnitedGroup, unite } from './catalog/union.ts';
 import { unitedDocument } from './catalog/united-document.ts';
 import { type Conversion, conversionOf } from './conversions.ts';
@@ -34,28 +36,8 @@ import { prefixOf } from './registry/collections.ts';
 import type { TypeBook, TypeFacts } from './registry/type-facts.ts';
 
 export type { AggregatedDiscovery, DiscoveredGroup } from './catalog/discovered.ts';
+export type { MemberTypes } from './catalog/member-set.ts';
 
-/** What one member serves. */
-export interface MemberTypes {
-  /**
-   * gitVersion, such as v1.37.2: of two documents of one group version the one of the newer member
-   * wins.
-   */
-  readonly version: string;
-  readonly discovery: AggregatedDiscovery;
-  /**
-   * By path as in the root document: 'api/v1', 'apis/apps/v1'. `hash` as in its serverRelativeURL.
-   */
-  readonly openapiV3: ReadonlyMap<string, { readonly hash: string; readonly bytes: Buffer }>;
-  /**
-   * /openapi/v2 as gnostic protobuf (application/com.github.proto-openapi.spec.v2@v1.0+protobuf).
-   */
-  readonly openapiV2?: Buffer;
-}
-
-/** Bounds of what one member may bring: bytes of one document, of all. */
-const documentBytesMax = 20 * 2 ** 20;
-const memberBytesMax = 128 * 2 ** 20;
 /**
  * Types that nobody serves any more but that have stored objects. No member's name has a dot in
  * front.
@@ -64,14 +46,6 @@ const keptName = '.kept';
 const baseName = '.base';
 const ownName = '.own';
 const customName = '.custom';
-
-function isReserved(group: string): boolean {
-  return (
-    group === 'rbac.authorization.k8s.io' ||
-    group === 'ubernetes.dev' ||
-    group.endsWith('.ubernetes.dev')
-  );
-}
 
 export interface CatalogOptions {
   readonly store: Store;
@@ -165,11 +139,17 @@ export class Catalog implements TypeBook {
         storedAs: this.#served.types.get(key)?.storedAs ?? apiVersionOf(type),
         own: this.#kinds.get(keyOf(type)),
         custom: this.#customs.factsOf(type),
+        skew: isForeign(type) ? this.#skewOf(type) : [],
         scale: this.#customs.versionOf(type)?.scale ?? scalePathsOf(type),
       };
       this.#facts.set(key, facts);
     }
     return facts;
+  }
+
+  #skewOf(type: ResourceType): string[] {
+    const members = byAge([...this.#sets.values()].filter(({ name }) => name !== keptName));
+    return skewOf(type, members, (digest) => this.#documents.read(digest));
   }
 
   /** Printer columns that the kind declares itself. */
@@ -211,14 +191,6 @@ export class Catalog implements TypeBook {
     return unitedDocument(digests.map((digest) => this.#documents.read(digest)));
   }
 
-  /** /openapi/v2 in protobuf, of the newest member, and what tells its states apart. */
-  openapiV2(): { hash: string; bytes: Buffer } | undefined {
-    for (const { openapiV2 } of byAge([...this.#sets.values()]))
-      if (openapiV2 !== undefined)
-        return { hash: openapiV2, bytes: this.#documents.read(openapiV2) };
-    return undefined;
-  }
-
   /** Synchronous, after any served type or document changed. Returns a function that ends it. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -233,13 +205,18 @@ export class Catalog implements TypeBook {
       const digests = new Map<string, string>();
       for (const [path, document] of documents)
         digests.set(path, this.#documents.add(Buffer.from(JSON.stringify(document))));
+      const before = { customs: this.#customs, custom: this.#custom };
       this.#customs = customs;
       this.#custom = { ...this.#custom, groups, documents: digests };
-      const united = this.#united(this.#sets);
-      const wanted = digestsOf([...this.#sets.values(), ...this.#always()]);
-      this.#documents.keep(wanted);
-      this.#serve(united);
-      for (const listener of this.#listeners) listener();
+      try {
+        this.#serve(this.#united(this.#sets));
+      } catch (error) {
+        this.#customs = before.customs;
+        this.#custom = before.custom;
+        this.#serve(this.#united(this.#sets));
+        throw error;
+      }
+      this.#told();
     });
   }
 
@@ -266,7 +243,8 @@ export class Catalog implements TypeBook {
   /** Takes in what a member serves; the served types have changed when the promise resolves. */
   setMember(name: string, types: MemberTypes): Promise<void> {
     return this.#change(async () => {
-      const set = this.#setOf(name, types);
+      const parts = { documents: this.#documents, logger: this.#logger };
+      const set = memberSet(name, types, parts);
       const old = this.#sets.get(name);
       if (old !== undefined && JSON.stringify(setKey(old)) === JSON.stringify(setKey(set))) return;
       await this.#replace(new Map(this.#sets).set(name, set), name);
@@ -296,17 +274,28 @@ export class Catalog implements TypeBook {
     if (kept !== undefined) sets.set(keptName, kept);
     const united = this.#united(sets);
     const storedVersions = await this.#chooseVersions(united);
-    const wanted = digestsOf([...sets.values(), ...this.#always()]);
-    const before = digestsOf(this.#sets.values());
-    const forgotten = [...before].filter((digest) => !wanted.has(digest));
     const gone = [changed, keptName].filter((name) => this.#sets.has(name) && !sets.has(name));
-    if (kept !== undefined)
-      await this.#persistence.save({ set: kept, gone: [], forgotten: [], storedVersions });
-    await this.#persistence.save({ set: sets.get(changed), gone, forgotten, storedVersions });
-    this.#sets = sets;
-    this.#storedVersions = storedVersions;
-    this.#documents.keep(wanted);
-    this.#serve(united);
+    const before = { sets: this.#sets, storedVersions: this.#storedVersions };
+    const wanted = digestsOf([...sets.values(), ...this.#always()]);
+    try {
+      // What cannot be served is not stored: it would stop the next start.
+      this.#sets = sets;
+      this.#storedVersions = storedVersions;
+      this.#serve(united);
+      if (kept !== undefined) await this.#persistence.save({ set: kept, gone: [], storedVersions });
+      await this.#persistence.save({ set: sets.get(changed), gone, wanted, storedVersions });
+    } catch (error) {
+      this.#sets = before.sets;
+      this.#storedVersions = before.storedVersions;
+      this.#serve(this.#united(this.#sets));
+      throw error;
+    }
+    this.#told();
+  }
+
+  /** Forgets the documents that nobody needs now, and tells of what is served. */
+  #told(): void {
+    this.#documents.keep(digestsOf([...this.#sets.values(), ...this.#always()]));
     for (const listener of this.#listeners) listener();
   }
 
@@ -476,46 +465,14 @@ export class Catalog implements TypeBook {
     const leases = readBaseTypes().openapiV3.get('apis/coordination.k8s.io/v1')!.bytes;
     return JSON.parse(leases.toString('utf8')) as JsonObject;
   }
-
-  /** A member's types within bounds, its documents packed. */
-  #setOf(name: string, types: MemberTypes): TypeSet {
-    const { items } = sanitize(types.discovery, isReserved);
-    const paths = new Set(
-      items.flatMap(({ metadata, versions }) =>
-        versions.map(({ version }) => documentPath({ group: metadata.name ?? '', version })),
-      ),
-    );
-    const documents = new Map<string, string>();
-    let left = memberBytesMax;
-    for (const [path, { bytes }] of types.openapiV3) {
-      if (!paths.has(path)) continue;
-      left -= bytes.length;
-      if (bytes.length <= documentBytesMax && left >= 0)
-        documents.set(path, this.#documents.add(bytes));
-      else
-        this.#logger.warn('an OpenAPI document of a member is too large', { member: name, path });
-    }
-    const { openapiV2 } = types;
-    const v2 =
-      openapiV2 === undefined || openapiV2.length > documentBytesMax
-        ? undefined
-        : this.#documents.add(openapiV2);
-    return {
-      name,
-      version: String(types.version).slice(0, 64),
-      groups: items,
-      documents,
-      openapiV2: v2,
-    };
-  }
 }
 
 function keyOf(type: ResourceType): string {
   return typeKey(type.group, type.version, type.resource);
 }
 
-function setKey({ version, groups, documents, openapiV2 }: TypeSet): unknown {
-  return [version, groups, [...documents], openapiV2];
+function setKey({ version, groups, documents }: TypeSet): unknown {
+  return [version, groups, [...documents]];
 }
 
 function serves(

@@ -1,23 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { World } from './registry/world.fixture.ts';
-import type { ApiResponse } from './types.ts';
 
 const aggregated = (version: string): string =>
   `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
 
-async function ask(
-  world: World,
-  path: string,
-  headers: Record<string, string> = {},
-): Promise<ApiResponse | undefined> {
-  const request = { method: 'GET', path, headers, body: undefined, signal: world.context.signal };
-  for (const candidate of world.api.nonResources) {
-    const response = await candidate.handle(world.context, request);
-    if (response !== undefined) return response;
-  }
-  return undefined;
-}
+const ask = (world: World, path: string, headers: Record<string, string> = {}) =>
+  world.ask(path, headers);
 
 async function json(world: World, path: string, headers: Record<string, string> = {}) {
   const response = await ask(world, path, headers);

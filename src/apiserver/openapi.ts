@@ -3,12 +3,15 @@
  * everything.
  */
 import { createHash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
+import type { Clock } from '../base/clock.ts';
 import { encodeJson } from '../kube/json.ts';
 import { ApiError } from '../kube/status.ts';
 import type { RequestContext } from './backend.ts';
 import { documentPath } from './catalog/union.ts';
 import type { Catalog } from './catalog.ts';
-import { Swagger } from './swagger.ts';
+import { acceptsGzip } from './compression.ts';
+import { Swagger, type SwaggerForm } from './swagger.ts';
 import type { ApiRequest, ApiResponse } from './types.ts';
 import type { NonResource } from './types-source.ts';
 
@@ -26,15 +29,18 @@ export class OpenApi implements NonResource {
   readonly #swagger: Swagger;
   #root: { readonly bytes: Buffer; readonly etag: string } | undefined;
 
-  constructor(catalog: Catalog) {
+  constructor(catalog: Catalog, clock: Clock) {
     this.#catalog = catalog;
-    this.#swagger = new Swagger(catalog);
+    this.#swagger = new Swagger(catalog, clock);
     catalog.onChange(() => {
       this.#root = undefined;
     });
   }
 
-  handle(_context: RequestContext, request: ApiRequest): ApiResponse | undefined {
+  handle(
+    _context: RequestContext,
+    request: ApiRequest,
+  ): Promise<ApiResponse> | ApiResponse | undefined {
     const [path = '', query = ''] = request.path.split('?', 2);
     if (path === '/openapi/v2') return this.#v2(request);
     if (path === root || path === `${root}/`) return this.#index(request);
@@ -83,20 +89,36 @@ export class OpenApi implements NonResource {
     return (hash.includes('-') ? sha(Buffer.from(hash)) : hash).toUpperCase();
   }
 
-  /** In protobuf only as the newest member tells it, and not before there is one. */
-  #v2(request: ApiRequest): ApiResponse {
-    const json = 'application/json';
+  async #v2(request: ApiRequest): Promise<ApiResponse> {
     for (const range of rangesOf(request)) {
-      if (askedAs.includes(range)) {
-        const document = this.#catalog.openapiV2();
-        if (document === undefined) continue;
-        const etag = `"${document.hash.toUpperCase()}"`;
-        return answer(request, { bytes: document.bytes, etag, contentType: gnosticV2 });
-      }
-      if (covers(range, json))
-        return answer(request, { ...this.#swagger.document(), contentType: json });
+      if (askedAs.includes(range)) return this.#swaggerAs(request, 'protobuf', gnosticV2);
+      if (covers(range, 'application/json'))
+        return this.#swaggerAs(request, 'json', 'application/json');
     }
     throw notAcceptable();
+  }
+
+  async #swaggerAs(
+    request: ApiRequest,
+    form: SwaggerForm,
+    contentType: string,
+  ): Promise<ApiResponse> {
+    const { packed, etag, modified } = await this.#swagger.document(form);
+    const lastModified = new Date(modified).toUTCString();
+    const headers = {
+      ...{ 'content-type': contentType, etag, vary: 'Accept', 'last-modified': lastModified },
+    };
+    const { 'if-none-match': known, 'if-modified-since': since } = request.headers;
+    const fresh =
+      known === undefined
+        ? Date.parse(String(since)) >= Date.parse(lastModified)
+        : known === etag || known === '*';
+    if (fresh) return { status: 304, headers, body: Buffer.alloc(0) };
+    if (!acceptsGzip(request.headers['accept-encoding']))
+      return { status: 200, headers, body: gunzipSync(packed) };
+    const vary = 'Accept, Accept-Encoding';
+    const packedHeaders = { ...headers, vary, 'content-encoding': 'gzip' };
+    return { status: 200, headers: packedHeaders, body: packed };
   }
 }
 

@@ -81,7 +81,7 @@ export class Registry implements Backend {
     this.#admission = admission;
     const base = { ...options, ...phases(options.admit, admission), collections, commits, gate };
     this.#collections = collections;
-    this.#lists = new Lists(store, collections);
+    this.#lists = new Lists(store, collections, options.types);
     this.#watches = new Watches({ ...options, collections });
     this.#removals = new Removals({ ...base, processes: options.processes ?? (() => false) });
     this.#writes = new Writes({ ...base, removals: this.#removals });

@@ -1,24 +1,46 @@
 /**
- * /openapi/v2 in JSON, made of the OpenAPI v3 documents when somebody asks. What a document gives
- * is kept, so that a new custom kind costs only its own.
+ * /openapi/v2 in JSON and in gnostic's protobuf, made of the OpenAPI v3 documents when somebody
+ * asks. What a document gives is kept packed, so that a new custom kind costs only its own, and so
+ * are the whole ones: unpacked they are megabytes.
  */
 import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import type { Clock } from '../base/clock.ts';
+import { GnosticWriter } from '../kube/gnostic-v2.ts';
 import { parseJson, stringifyJson } from '../kube/json.ts';
 import type { JsonObject } from '../kube/object.ts';
 import { swaggerOf } from '../kube/openapi-v2.ts';
 import { documentPath } from './catalog/union.ts';
 import type { Catalog } from './catalog.ts';
 
-/** JSON texts of members of an object, by name. */
-type Texts = ReadonlyMap<string, string>;
+export type SwaggerForm = 'json' | 'protobuf';
+
+export interface SwaggerDocument {
+  /** gzip of the document. */
+  readonly packed: Buffer;
+  readonly etag: string;
+  /** When the types became what they are, ms. */
+  readonly modified: number;
+}
 
 interface Parts {
   readonly hash: string;
-  readonly definitions: Texts;
-  readonly paths: Texts;
+  /** gzip of lines: how many definitions, then names and JSON texts by turns. */
+  readonly packed: Buffer;
 }
 
-const rest = {
+interface Named {
+  readonly name: string;
+  readonly text: string;
+}
+
+const pack = promisify<Buffer, { level: number }, Buffer>(gzip);
+const unpack = promisify<Buffer, Buffer>(gunzip);
+const level = { level: 1 };
+const rest: JsonObject = {
+  swagger: '2.0',
+  info: { title: 'Ubernetes', version: 'unversioned' },
   securityDefinitions: {
     BearerToken: {
       description: 'Bearer Token authentication',
@@ -32,44 +54,69 @@ const rest = {
 
 export class Swagger {
   readonly #catalog: Catalog;
+  readonly #clock: Clock;
   /** By path of the v3 document. */
   #parts: ReadonlyMap<string, Parts> = new Map();
-  #document: { readonly bytes: Buffer; readonly etag: string } | undefined;
+  /** Of what is served now. */
+  #reading: Promise<string> | undefined;
+  readonly #making = new Map<SwaggerForm, Promise<SwaggerDocument>>();
+  /** The last ones, by what they were made of. */
+  readonly #made = new Map<SwaggerForm, { hash: string; document: SwaggerDocument }>();
+  #modified: number;
 
-  constructor(catalog: Catalog) {
+  constructor(catalog: Catalog, clock: Clock) {
     this.#catalog = catalog;
+    this.#clock = clock;
+    this.#modified = clock.now();
     catalog.onChange(() => {
-      this.#document = undefined;
+      this.#modified = this.#clock.now();
+      this.#reading = undefined;
+      this.#making.clear();
     });
   }
 
-  document(): { readonly bytes: Buffer; readonly etag: string } {
-    this.#document ??= this.#make();
-    return this.#document;
+  async document(form: SwaggerForm): Promise<SwaggerDocument> {
+    let making = this.#making.get(form);
+    if (making === undefined) {
+      making = this.#make(form);
+      this.#making.set(form, making);
+    }
+    try {
+      return await making;
+    } catch (error) {
+      if (this.#making.get(form) === making) this.#making.delete(form);
+      throw error;
+    }
   }
 
-  #make(): { bytes: Buffer; etag: string } {
+  async #make(form: SwaggerForm): Promise<SwaggerDocument> {
+    const modified = this.#modified;
+    this.#reading ??= this.#read();
+    const hash = await this.#reading;
+    const known = this.#made.get(form);
+    if (known?.hash === hash) return known.document;
+    const parts = [...this.#parts.values()];
+    const bytes = form === 'json' ? await jsonOf(parts) : await protobufOf(parts);
+    const etag = `"${sha(`${form} ${hash}`)}"`;
+    const document = { packed: await pack(bytes, level), etag, modified };
+    this.#made.set(form, { hash, document });
+    return document;
+  }
+
+  /** Everybody else works between two documents. */
+  async #read(): Promise<string> {
     const parts = new Map<string, Parts>();
-    const digest = createHash('sha256');
     for (const { versions } of this.#catalog.groups)
       for (const version of versions) {
         const path = documentPath(version);
-        const one = this.#partsAt(path);
-        if (one === undefined) continue;
-        parts.set(path, one);
-        digest.update(`${path} ${one.hash}\n`);
+        const one = await this.#partsAt(path);
+        if (one !== undefined) parts.set(path, one);
       }
     this.#parts = parts;
-    const all = [...parts.values()];
-    const text =
-      '{"swagger":"2.0","info":{"title":"Ubernetes","version":"unversioned"},' +
-      `"paths":${joined(all.map(({ paths }) => paths))},` +
-      `"definitions":${joined(all.map(({ definitions }) => definitions))},` +
-      JSON.stringify(rest).slice(1);
-    return { bytes: Buffer.from(text), etag: `"${digest.digest('hex').toUpperCase()}"` };
+    return sha([...parts].map(([path, { hash }]) => `${path} ${hash}`).join('\n'));
   }
 
-  #partsAt(path: string): Parts | undefined {
+  async #partsAt(path: string): Promise<Parts | undefined> {
     const hash = this.#catalog.documentHash(path);
     const known = this.#parts.get(path);
     if (hash === undefined) return undefined;
@@ -77,18 +124,59 @@ export class Swagger {
     const document = this.#catalog.document(path);
     if (document === undefined) return undefined;
     const { definitions, paths } = swaggerOf(parseJson(document).value as JsonObject);
-    return { hash, definitions: textsOf(definitions), paths: textsOf(paths) };
+    const all = [...Object.entries(definitions), ...Object.entries(paths)];
+    const lines = all.flatMap(([name, value]) => [name, stringifyJson(value)]);
+    const count = Object.keys(definitions).length;
+    return { hash, packed: await pack(Buffer.from([count, ...lines].join('\n')), level) };
   }
 }
 
-function textsOf(object: JsonObject): Texts {
-  return new Map(Object.entries(object).map(([name, value]) => [name, stringifyJson(value)]));
+/** Definitions, or paths, of all parts; of two with one name the first. */
+async function* entriesOf(
+  parts: readonly Parts[],
+  which: 'definitions' | 'paths',
+): AsyncGenerator<Named> {
+  const seen = new Set<string>();
+  for (const { packed } of parts) {
+    const lines = (await unpack(packed)).toString('utf8').split('\n');
+    const first = 1 + 2 * Number(lines[0]);
+    const [from, to] = which === 'definitions' ? [1, first] : [first, lines.length];
+    for (let i = from; i < to; i += 2) {
+      const name = lines[i]!;
+      if (seen.has(name)) continue;
+      seen.add(name);
+      yield { name, text: lines[i + 1]! };
+    }
+  }
 }
 
-/** One object of them all; of two members with one name the first. */
-function joined(texts: readonly Texts[]): string {
-  const all = new Map<string, string>();
-  for (const each of texts)
-    for (const [name, text] of each) if (!all.has(name)) all.set(name, text);
-  return `{${[...all].map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(',')}}`;
+async function jsonOf(parts: readonly Parts[]): Promise<Buffer> {
+  const { swagger, info, ...after } = rest;
+  const chunks = [Buffer.from(JSON.stringify({ swagger, info }).slice(0, -1))];
+  for (const which of ['paths', 'definitions'] as const) {
+    let before = `,"${which}":{`;
+    for await (const { name, text } of entriesOf(parts, which)) {
+      chunks.push(Buffer.from(`${before}${JSON.stringify(name)}:${text}`));
+      before = ',';
+    }
+    chunks.push(Buffer.from(before === ',' ? '}' : `${before}}`));
+  }
+  chunks.push(Buffer.from(`,${JSON.stringify(after).slice(1)}`));
+  return Buffer.concat(chunks);
+}
+
+async function protobufOf(parts: readonly Parts[]): Promise<Buffer> {
+  const writer = new GnosticWriter();
+  for (const which of ['definitions', 'paths'] as const)
+    for await (const { name, text } of entriesOf(parts, which)) {
+      const value = parseJson(Buffer.from(text)).value as JsonObject;
+      if (which === 'paths') writer.path(name, value);
+      else writer.definition(name, value);
+    }
+  writer.rest(rest);
+  return writer.finish();
+}
+
+function sha(text: string): string {
+  return createHash('sha256').update(text).digest('hex').toUpperCase();
 }

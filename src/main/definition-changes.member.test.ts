@@ -120,3 +120,62 @@ test('a second version with defaults of its own as a real kube-apiserver serves 
   for (const each of ['v1', 'v2']) await reads(both, widgetsPath(group, each));
   both.settle();
 });
+
+const selectable = specOf({
+  a: { type: 'string', default: 'x' },
+  n: { type: 'integer' },
+  on: { type: 'boolean' },
+  many: { type: 'array', items: text },
+  map: { type: 'object', additionalProperties: text },
+  ...Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`s${i}`, text])),
+});
+
+function selecting(...paths: string[]): JsonObject {
+  return { selectableFields: paths.map((jsonPath) => ({ jsonPath })) };
+}
+
+const wrongFields: readonly JsonObject[] = [
+  selecting(''),
+  selecting('.spec.missing'),
+  selecting('spec.a'),
+  selecting('.spec.many'),
+  selecting('.spec.many[0]'),
+  selecting('.spec.map.key', '.spec.'),
+  selecting('.metadata.name', '.spec'),
+  selecting('.spec.a', '.spec.a'),
+  selecting(...Array.from({ length: 9 }, (_, i) => `.spec.s${i}`)),
+];
+
+test('fields that a definition calls selectable as a real kube-apiserver selects by them', async (t) => {
+  if (!(await requireMembers(t, 'bare'))) return;
+  await using both = await OwnAndReal.start(await ownFederation());
+  for (const [i, wrong] of wrongFields.entries()) {
+    const group = `w${i}.example.com`;
+    await both.same(
+      JSON.stringify(wrong),
+      post(definitionsPath, widgets(selectable, { group, version: wrong })),
+    );
+  }
+  const group = 'selectable.example.com';
+  const options = { group, version: selecting('.spec.a', '.spec.n', '.spec.on') };
+  await define(both, widgets(selectable, options));
+  const path = widgetsPath(group);
+  for (const [name, spec] of Object.entries({
+    default: {},
+    one: { a: 'one', n: 1, on: true },
+    two: { a: 'two', n: 2, on: false },
+  }))
+    await both.same(name, post(path, widget(name, spec, group)));
+  for (const selector of [
+    ...['spec.a=x', 'spec.a=one', 'spec.a!=one', 'spec.n=1', 'spec.n=', 'spec.on=true'],
+    ...['spec.on!=true,spec.a=two', 'metadata.name=one,spec.n=2', 'spec.missing=1', '.spec.a=x'],
+    ...['metadata.namespace=default', 'metadata.uid=1'],
+  ]) {
+    const query = `fieldSelector=${encodeURIComponent(selector)}`;
+    await both.same(selector, { path: `${path}?${query}` });
+    await both.same(selector, { path: `${path}?${query}&watch=true&timeoutSeconds=1` });
+  }
+  const gone = { method: 'DELETE', path: `${path}?fieldSelector=spec.n%3D1` };
+  await both.same('delete by a field', gone, { path });
+  both.settle();
+});

@@ -7,7 +7,7 @@ import { messageOf } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';
-import type { Answer, RestClient } from '../client/rest.ts';
+import type { RestClient } from '../client/rest.ts';
 import { isObject, valueAt } from '../kube/object.ts';
 import { ApiError } from '../kube/status.ts';
 
@@ -36,8 +36,6 @@ const discoveryAccept = ['v2', 'v2beta1']
   .concat('application/json')
   .join(',');
 
-const protobufV2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-
 /** Documents fetched at one time. */
 const fetches = 4;
 
@@ -53,7 +51,6 @@ export class CatalogReader {
   /** What was handed over last, to tell whether anything is new. */
   #handed = '';
   #documents: MemberTypes['openapiV3'] = new Map();
-  #v2: { readonly etag: string; readonly bytes: Buffer } | undefined;
 
   constructor(options: CatalogReaderOptions) {
     const { client, clock, random } = options;
@@ -144,25 +141,17 @@ export class CatalogReader {
     ]);
     const gitVersion = String(valueAt(version.object(), 'gitVersion') ?? '').slice(0, 64);
     const documents = await this.#readV3();
-    const v2 = await this.#readV2();
     const state = JSON.stringify([
       gitVersion,
       discovery,
       [...documents].map(([path, { hash }]) => [path, hash]),
-      v2?.etag,
     ]);
     if (state === this.#handed || signal.aborted) return;
-    await onTypes({
-      version: gitVersion,
-      discovery,
-      openapiV3: documents,
-      ...(v2 === undefined ? {} : { openapiV2: v2.bytes }),
-    });
+    await onTypes({ version: gitVersion, discovery, openapiV3: documents });
     // Stopped meanwhile: what stop() has given back must not be taken again.
     if (signal.aborted) return;
     this.#options.documents.exchange(this.#documents, documents);
     this.#documents = documents;
-    this.#v2 = v2;
     this.#handed = state;
   }
 
@@ -195,30 +184,9 @@ export class CatalogReader {
     // In the order of their paths, whatever came first over the wire.
     return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
-
-  async #readV2(): Promise<{ etag: string; bytes: Buffer } | undefined> {
-    const { client } = this.#options;
-    const signal = this.#abort.signal;
-    const headers: Record<string, string> = { accept: protobufV2 };
-    if (this.#v2 !== undefined) headers['if-none-match'] = this.#v2.etag;
-    try {
-      const answer = await client.get('/openapi/v2', { signal, headers });
-      return { etag: etagOf(answer), bytes: answer.bytes };
-    } catch (error) {
-      if (error instanceof ApiError && error.code === 304) return this.#v2;
-      // Only kubectl diff and Argo CD miss it.
-      if (error instanceof ApiError && error.code < 500) return undefined;
-      throw error;
-    }
-  }
 }
 
 const noted = {};
-
-function etagOf(answer: Answer): string {
-  const etag = answer.headers['etag'];
-  return typeof etag === 'string' ? etag : '';
-}
 
 const openBrace = 0x7b;
 

@@ -1,6 +1,4 @@
 /** The types of a recorded kube-apiserver, as a member tells them to the catalog. */
-import { readFileSync } from 'node:fs';
-import { brotliDecompressSync } from 'node:zlib';
 import { readRecorded } from '../apiserver/catalog/recorded.ts';
 import type { MemberTypes } from '../apiserver/catalog.ts';
 
@@ -11,11 +9,6 @@ let snapshot: MemberTypes | undefined;
  * some 50 ms.
  */
 export function loadSnapshot(): MemberTypes {
-  snapshot ??= {
-    ...readRecorded(new URL('data/types.json.br', import.meta.url)),
-    openapiV2: brotliDecompressSync(
-      readFileSync(new URL('data/openapi-v2.pb.br', import.meta.url)),
-    ),
-  };
+  snapshot ??= readRecorded(new URL('data/types.json.br', import.meta.url));
   return snapshot;
 }

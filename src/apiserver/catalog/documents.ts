@@ -30,6 +30,11 @@ export class Documents {
     return entry.digest;
   }
 
+  /** Whether these very bytes were added before, here or elsewhere. */
+  has(bytes: Buffer): boolean {
+    return known.has(bytes);
+  }
+
   /** Takes one in as it was stored. */
   restore(digest: string, packed: Buffer): void {
     this.#packed.set(digest, packed);

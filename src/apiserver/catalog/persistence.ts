@@ -20,7 +20,6 @@ interface SetRecord {
   readonly version: string;
   readonly groups: TypeSet['groups'];
   readonly documents: Readonly<Record<string, string>>;
-  readonly openapiV2?: string;
 }
 
 export class CatalogPersistence {
@@ -52,11 +51,11 @@ export class CatalogPersistence {
     };
   }
 
-  /** Writes what changed in one commit; `gone` names sets to forget, `forgotten` digests. */
+  /** Writes what changed in one commit; `gone`: sets to forget, `wanted`: documents that stay. */
   async save(changes: {
     readonly set?: TypeSet | undefined;
     readonly gone: readonly string[];
-    readonly forgotten: readonly string[];
+    readonly wanted?: ReadonlySet<string>;
     readonly storedVersions: StoredVersions;
   }): Promise<void> {
     const operations: Operation[] = changes.gone.map((name) => ({ delete: setsPrefix + name }));
@@ -64,11 +63,13 @@ export class CatalogPersistence {
       operations.push({ put: setsPrefix + changes.set.name, value: recordOf(changes.set) });
       for (const digest of digestsOf([changes.set])) this.#saveDocument(digest, operations);
     }
-    for (const digest of changes.forgotten)
-      if (this.#saved.delete(digest)) operations.push({ delete: documentsPrefix + digest });
+    const { wanted = this.#saved } = changes;
+    const forgotten = [...this.#saved].filter((digest) => !wanted.has(digest));
+    for (const digest of forgotten) operations.push({ delete: documentsPrefix + digest });
     const versions = Object.fromEntries(changes.storedVersions);
     operations.push({ put: storedVersionsKey, value: Buffer.from(JSON.stringify(versions)) });
     await this.#store.commit(operations);
+    for (const digest of forgotten) this.#saved.delete(digest);
   }
 
   #saveDocument(digest: string, operations: Operation[]): void {
@@ -82,32 +83,27 @@ export class CatalogPersistence {
 /** Every document that these sets refer to. */
 export function digestsOf(sets: Iterable<TypeSet>): Set<string> {
   const digests = new Set<string>();
-  for (const { documents, openapiV2 } of sets) {
-    for (const digest of documents.values()) digests.add(digest);
-    if (openapiV2 !== undefined) digests.add(openapiV2);
-  }
+  for (const { documents } of sets) for (const digest of documents.values()) digests.add(digest);
   return digests;
 }
 
 function recordOf(set: TypeSet): Buffer {
-  const { name, version, groups, openapiV2 } = set;
+  const { name, version, groups } = set;
   const documents = Object.fromEntries(set.documents);
   const record: SetRecord = {
     name,
     version,
     groups,
     documents,
-    ...(openapiV2 === undefined ? {} : { openapiV2 }),
   };
   return gzipSync(JSON.stringify(record));
 }
 
-function setOf({ name, version, groups, documents, openapiV2 }: SetRecord): TypeSet {
+function setOf({ name, version, groups, documents }: SetRecord): TypeSet {
   return {
     name,
     version,
     groups: sanitize({ items: groups }, () => false).items,
     documents: new Map(Object.entries(documents)),
-    openapiV2,
   };
 }

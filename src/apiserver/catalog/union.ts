@@ -11,8 +11,6 @@ export interface TypeSet {
   readonly groups: readonly DiscoveredGroup[];
   /** Digest of the OpenAPI v3 document by path ('apis/apps/v1'). */
   readonly documents: ReadonlyMap<string, string>;
-  /** Digest of /openapi/v2 in protobuf. */
-  readonly openapiV2?: string | undefined;
 }
 
 export interface UnitedVersion {
@@ -66,15 +64,23 @@ export function unite(sets: readonly TypeSet[]): UnitedGroup[] {
       for (const { version, resources = [] } of versions) {
         if (!group.versions.has(version)) place(group, version, set);
         const parts = getOrAdd(group.versions, version, () => {
-          return { resources: new Map(), documents: [] };
+          return newParts();
         });
         addVersion(parts, resources, set.documents.get(documentPath({ group: name, version })));
       }
     }
   return [...groups].map(([name, { order, versions }]) => ({
     name,
-    versions: order.map((version) => ({ group: name, version, ...versions.get(version)! })),
+    versions: order.map((version) => partsOf(name, version, versions.get(version)!)),
   }));
+}
+
+function partsOf(
+  group: string,
+  version: string,
+  { resources, documents }: VersionParts,
+): UnitedVersion {
+  return { group, version, resources, documents };
 }
 
 interface GroupParts {
@@ -97,20 +103,28 @@ function place({ order, first }: GroupParts, version: string, set: TypeSet): voi
 interface VersionParts {
   readonly resources: Map<string, DiscoveredResource>;
   readonly documents: string[];
+  /** Resources that a document tells of: a server may have none, or none that can be read. */
+  readonly described: Set<string>;
 }
 
 function addVersion(
-  { resources, documents }: VersionParts,
+  { resources, documents, described }: VersionParts,
   added: readonly DiscoveredResource[],
   document: string | undefined,
 ): void {
   let brings = false;
   for (const resource of added) {
-    if (resources.has(resource.resource)) continue;
-    resources.set(resource.resource, resource);
+    const { resource: name } = resource;
+    if (!resources.has(name)) resources.set(name, resource);
+    if (document === undefined || described.has(name)) continue;
+    described.add(name);
     brings = true;
   }
-  if (brings && document !== undefined && !documents.includes(document)) documents.push(document);
+  if (brings && !documents.includes(document!)) documents.push(document!);
+}
+
+function newParts(): VersionParts {
+  return { resources: new Map(), documents: [], described: new Set() };
 }
 
 function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {

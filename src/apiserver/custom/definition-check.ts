@@ -15,6 +15,7 @@ import type { StatusCause } from '../../kube/status.ts';
 import { forbiddenValue } from '../../kube/structural-schema.ts';
 import { invalidValue, requiredValue } from '../../kube/validate-meta.ts';
 import { isEstablished, listAt } from './custom-kind.ts';
+import { selectableCauses } from './selectable-fields.ts';
 
 /** An update of what a definition says already is not refused for what was accepted once. */
 export function checkDefinition(object: KubeObject, old: KubeObject | undefined): StatusCause[] {
@@ -112,6 +113,7 @@ function versionCauses(
     columns: shared(versions, 'additionalPrinterColumns')
       ? 'spec.additionalPrinterColumns'
       : undefined,
+    selectable: shared(versions, 'selectableFields') ? 'spec.selectableFields' : undefined,
   };
   for (const [i, version] of versions.entries()) {
     const at = `spec.versions[${i}]`;
@@ -135,6 +137,8 @@ function versionCauses(
       causes.push(...scaleCauses(version, places.subresources ?? `${at}.subresources`));
     if (places.columns === undefined || first)
       causes.push(...columnCauses(version, places.columns ?? `${at}.additionalPrinterColumns`));
+    if (places.selectable === undefined || first)
+      causes.push(...selectedCauses(version, places.selectable ?? `${at}.selectableFields`));
   }
   // kube-apiserver holds the first version in a field of its own, too, and says it twice.
   const first = textAt(versions[0] ?? {}, 'name');
@@ -238,6 +242,12 @@ function scaleCauses(version: JsonObject, at: string): StatusCause[] {
     causes.push(invalidValue(field, selector, why));
   }
   return causes;
+}
+
+function selectedCauses(version: JsonObject, at: string): StatusCause[] {
+  const schema = objectAt(version, 'schema', 'openAPIV3Schema');
+  const fields = listAt(version, 'selectableFields');
+  return schema === undefined ? [] : selectableCauses(fields, schema, at);
 }
 
 const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];

@@ -82,12 +82,23 @@ function textOf(value: unknown, absent: string): string {
     : absent;
 }
 
-/** Whether a request may select the type's objects by this field. */
+/** Of a custom kind: where the field's name says. */
+export function customField(object: KubeObject, field: string): string {
+  return textOf(valueAt(object, ...field.split('.')), '');
+}
+
+/**
+ * Whether a request may select the type's objects by this field; `selectable`: what the definition
+ * of a custom kind allows.
+ */
 export function isFieldLabel(
   type: { readonly group: string; readonly resource: string; readonly namespaced: boolean },
   field: string,
+  selectable?: readonly string[],
 ): boolean {
   if (field === 'metadata.name') return true;
+  if (selectable !== undefined)
+    return selectable.includes(field) || (field === 'metadata.namespace' && type.namespaced);
   if (field === 'metadata.namespace') return true;
   const labels = labelsByType[groupResource(type)];
   return labels !== undefined && Object.hasOwn(labels, field);

@@ -10,6 +10,8 @@ import { type ContinueToken, decodeContinue, encodeContinue } from './continue-t
 import { itemOfEntry, type StoredItem } from './item.ts';
 import { revisionOf, servedVersion } from './revision.ts';
 import { Selection } from './selection.ts';
+import type { TypeBook } from './type-facts.ts';
+import { formOf } from './versions.ts';
 
 const storePageKeys = 1000;
 
@@ -36,15 +38,17 @@ export interface StoredList extends ListResult {
 export class Lists {
   readonly #store: Store;
   readonly #collections: Collections;
+  readonly #types: TypeBook;
 
-  constructor(store: Store, collections: Collections) {
+  constructor(store: Store, collections: Collections, types: TypeBook) {
     this.#store = store;
+    this.#types = types;
     this.#collections = collections;
   }
 
   async list(request: ListRequest, signal: AbortSignal): Promise<StoredList> {
     checkListRequest(request);
-    const selection = new Selection(request);
+    const selection = new Selection(request, formOf(request.type, this.#types));
     const live = await this.#collections.load(request.type);
     const reading = await this.#reading(request, signal);
     const limit = request.limit === undefined || request.limit === 0 ? undefined : request.limit;

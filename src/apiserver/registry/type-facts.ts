@@ -16,6 +16,8 @@ export interface TypeFacts {
   readonly own: Kind | undefined;
   /** Present for a kind that a definition of the federation's own describes. */
   readonly custom?: CustomFacts | undefined;
+  /** How clusters differ about the type: told to whoever writes an object of it. */
+  readonly skew?: readonly string[];
   /** Present when the type has a scale subresource. */
   readonly scale: ScalePaths | undefined;
 }

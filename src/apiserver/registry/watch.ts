@@ -44,8 +44,8 @@ export class Watches {
   async watch(request: WatchRequest, signal: AbortSignal): Promise<WatchStream> {
     checkWatchRequest(request);
     const { collections, clock } = this.#options;
-    const selection = new Selection(request);
     const form = this.#formOf(request.type);
+    const selection = new Selection(request, form());
     const live = await collections.load(request.type);
     const { resourceVersion = '', sendInitialEvents } = request;
     const from = resourceVersion === '' ? 0 : watchedRevision(resourceVersion);

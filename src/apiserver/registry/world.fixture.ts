@@ -21,6 +21,7 @@ import type {
   WriteOptions,
 } from '../backend.ts';
 import { loadRecordedTypes } from '../catalog/recorded.fixture.ts';
+import type { ApiResponse } from '../types.ts';
 
 export const writing: WriteOptions = {
   dryRun: false,
@@ -94,6 +95,16 @@ export class World {
     const metadata = { name, ...(labels === undefined ? {} : { labels }) };
     const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata, ...rest };
     return this.create('/v1/configmaps', object, { namespace });
+  }
+
+  /** What is no resource: discovery and documents. */
+  async ask(path: string, headers: Record<string, string> = {}): Promise<ApiResponse | undefined> {
+    const request = { method: 'GET', path, headers, body: undefined, signal: this.context.signal };
+    for (const candidate of this.api.nonResources) {
+      const response = await candidate.handle(this.context, request);
+      if (response !== undefined) return response;
+    }
+    return undefined;
   }
 
   async get(ref: ObjectRef): Promise<KubeObject> {

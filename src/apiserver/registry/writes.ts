@@ -154,6 +154,7 @@ export class Writes {
     const { types, collections } = this.#options;
     const live = await collections.load(ref.type);
     const form = formOf(ref.type, types);
+    for (const text of form.facts.skew ?? []) context.warn(text);
     return { context, ref, options, facts: form.facts, form, live };
   }
 
