@@ -76,7 +76,7 @@ export class Discovery implements NonResource {
       apiVersion: `apidiscovery.k8s.io/${version}`,
       metadata: {},
       items: this.#groups(path === '/api').map(({ name, versions }) => ({
-        metadata: { ...(name === '' ? {} : { name }), creationTimestamp: null },
+        metadata: name === '' ? {} : { name },
         versions: versions.map((each) => ({
           version: each.version,
           resources: [...each.resources.values()],
@@ -144,7 +144,8 @@ function resourceList(united: UnitedVersion): object {
   });
   return {
     kind: 'APIResourceList',
-    apiVersion: 'v1',
+    // As kube-apiserver: the core group's own list does not say it.
+    ...(united.group === '' ? {} : { apiVersion: 'v1' }),
     groupVersion: apiVersionOf(united),
     resources,
   };

@@ -63,13 +63,18 @@ function bytesOf(body: unknown): Buffer | undefined {
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
-/** JSON, or the text in a field. */
+/** JSON, lines of it in a field, or else the text in a field. */
 function parsed(text: string): KubeObject {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return { text } as unknown as KubeObject;
-  }
+  for (const parse of [JSON.parse, parsedLines])
+    try {
+      return parse(text);
+    } catch {}
+  return { text } as unknown as KubeObject;
+}
+
+function parsedLines(text: string): object {
+  const lines = text.trimEnd().split('\n');
+  return { lines: lines.map((line) => JSON.parse(line)) };
 }
 
 export class OwnAndReal {

@@ -37,6 +37,7 @@ function discoveredType(type: ResourceType): DiscoveredResource {
 }
 
 const objectMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
+const listMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta';
 const patchSchema = 'io.k8s.apimachinery.pkg.apis.meta.v1.Patch';
 
 /**
@@ -80,13 +81,14 @@ function sharedSchemas(meta: JsonObject): JsonObject {
     for (const [, next] of text.matchAll(/"#\/components\/schemas\/([^"]+)"/g)) follow(next!);
   };
   follow(objectMeta);
+  follow(listMeta);
   follow(patchSchema);
   return kept;
 }
 
-const metadataText =
-  "Standard object's metadata. More info: " +
-  'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata';
+const conventions =
+  'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md';
+const metadataText = `Standard object's metadata. More info: ${conventions}#metadata`;
 
 function addKind({ paths, components }: Document, { type, schema }: Kind): void {
   const { group, version, kind } = type;
@@ -103,11 +105,7 @@ function addKind({ paths, components }: Document, { type, schema }: Kind): void 
     properties,
     'x-kubernetes-group-version-kind': [gvk],
   };
-  components.schemas[`${name}List`] = {
-    type: 'object',
-    properties: { items: { type: 'array', items: reference(name) } },
-    'x-kubernetes-group-version-kind': [{ group, version, kind: type.listKind }],
-  };
+  components.schemas[`${name}List`] = listSchema(type, name, properties);
   const root = `/apis/${apiVersionOf(type)}`;
   const scope = type.namespaced ? '/namespaces/{namespace}' : '';
   const collection = `${root}${scope}/${type.resource}`;
@@ -130,6 +128,26 @@ function addKind({ paths, components }: Document, { type, schema }: Kind): void 
       put: 'update',
       patch: 'patch',
     });
+}
+
+function listSchema(type: ResourceType, name: string, object: JsonObject): JsonObject {
+  const { group, version, kind, resource, listKind } = type;
+  const description = `List of ${resource}. More info: ${conventions}`;
+  return {
+    description: `${listKind} is a list of ${kind}`,
+    type: 'object',
+    required: ['items'],
+    properties: {
+      apiVersion: object['apiVersion']!,
+      items: { description, type: 'array', items: reference(name) },
+      kind: object['kind']!,
+      metadata: {
+        description: `Standard list metadata. More info: ${conventions}#types-kinds`,
+        allOf: [reference(listMeta)],
+      },
+    },
+    'x-kubernetes-group-version-kind': [{ group, version, kind: listKind }],
+  };
 }
 
 function reference(name: string): JsonObject {
