@@ -29,8 +29,9 @@ export async function compressed(
   if (Buffer.isBuffer(body) && body.length <= thresholdBytes) return response;
   const packed = Buffer.isBuffer(body) ? await gzipAsync(body, { level }) : stream(body);
   const { 'content-length': _length, ...kept } = headers;
+  const { pieces: _pieces, ...rest } = response;
   return {
-    ...response,
+    ...rest,
     headers: { ...kept, 'content-encoding': 'gzip', vary: 'Accept-Encoding' },
     body: packed,
   };

@@ -40,8 +40,14 @@ export class JoinedList {
     return piece!;
   }
 
-  /** Pieces of about `pieceBytes`, so that one write never stalls everything else. */
-  *pieces(pieceBytes = 256 * 1024): Generator<Buffer> {
+  /**
+   * Pieces of about `pieceBytes`, so that one write never stalls everything else, in memory that
+   * `allocate` gives.
+   */
+  *pieces(
+    pieceBytes = 128 * 1024,
+    allocate: (size: number) => Buffer = Buffer.allocUnsafeSlow,
+  ): Generator<Buffer> {
     const { length: count } = this.#objects;
     let from = 0;
     do {
@@ -51,7 +57,7 @@ export class JoinedList {
       do if (to < count) size += this.#sizeOf(to++);
       while (to < count && size < pieceBytes);
       if (to === count) size += tail.length;
-      yield this.#piece(from, to, size);
+      yield this.#piece(from, to, allocate(size));
       from = to;
     } while (from < count);
   }
@@ -62,8 +68,7 @@ export class JoinedList {
     return this.#objects[i]!.length - (start - 1) + (i === 0 ? 0 : 1);
   }
 
-  #piece(from: number, to: number, size: number): Buffer {
-    const piece = Buffer.allocUnsafeSlow(size);
+  #piece(from: number, to: number, piece: Buffer): Buffer {
     let at = from === 0 ? this.#head.copy(piece) : 0;
     for (let i = from; i < to; i++) {
       if (i > 0) piece[at++] = comma;

@@ -115,7 +115,8 @@ function respondWhole(
     return respondBytes(call, form, { status: 200, parts: [joined.whole()] });
   const length = String(joined.length);
   const headers = { 'content-type': mediaTypeOf(form.encoding), 'content-length': length };
-  return { status: 200, headers, body: streamed(joined.pieces()) };
+  const pieces = (allocate?: (size: number) => Buffer) => joined.pieces(undefined, allocate);
+  return { status: 200, headers, body: streamed(pieces()), pieces };
 }
 
 function listParts(

@@ -17,6 +17,7 @@ import type { Logger } from '../base/log.ts';
 import { CertificateSorter, type ClientCertificate } from './auth/client-certificate.ts';
 import { compressed } from './compression.ts';
 import { Overdue, overdueStatus, type Unanswered } from './overdue.ts';
+import { PiecePool } from './piece-pool.ts';
 import { refusalOf } from './refusal.ts';
 import { respondError } from './respond.ts';
 import { SessionStreams } from './session-streams.ts';
@@ -72,6 +73,9 @@ const defaultLimits: ServerLimits = {
 const streamWindowBytes = 1024 * 1024;
 const connectionWindowBytes = 8 * 1024 * 1024;
 
+/** Kept for the next long answers: 5 MiB. */
+const pooledPieces = 32;
+
 /** A client that was cut off has this long to hear why, milliseconds. */
 const closeMs = 1000;
 
@@ -102,6 +106,7 @@ export class ApiServer {
   /** Of the session whose socket is about to be told of. */
   #paired: SessionStreams | undefined;
   readonly #overdue: Overdue;
+  readonly #pool = new PiecePool(pooledPieces);
   #stopping = false;
   #idle: (() => void) | undefined;
 
@@ -350,6 +355,10 @@ export class ApiServer {
       outgoing.end(body);
       return;
     }
+    if (response.pieces !== undefined) {
+      await this.#writePieces(outgoing, response.pieces);
+      return;
+    }
     if (response.endless) writable.flushHeaders();
     for await (const chunk of body) {
       if (outgoing.destroyed) return;
@@ -359,24 +368,45 @@ export class ApiServer {
     outgoing.end();
   }
 
-  /** Waits until the client has taken what was written; one that takes nothing is dropped. */
+  /** Each piece is sent before the next one is made. */
+  async #writePieces(
+    outgoing: Outgoing,
+    pieces: NonNullable<ApiResponse['pieces']>,
+  ): Promise<void> {
+    for (const piece of pieces((size) => this.#pool.take(size))) {
+      const taken = await this.#settled(outgoing, (done) => {
+        (outgoing as unknown as Writable).write(piece, done);
+      });
+      // Of a connection that broke, nobody knows what still reads it.
+      if (!taken) return;
+      this.#pool.giveBack(piece);
+    }
+    outgoing.end();
+  }
+
   #drained(outgoing: Outgoing): Promise<boolean> {
+    return this.#settled(outgoing, (done) => outgoing.once('drain', done));
+  }
+
+  /**
+   * Waits until the client has taken what was written; one that takes nothing is dropped. False: it
+   * has gone.
+   */
+  #settled(outgoing: Outgoing, whenTaken: (done: () => void) => void): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (taken: boolean): void => {
         timer.cancel();
-        outgoing.off('drain', onDrain);
         outgoing.off('close', onClose);
         resolve(taken);
       };
-      const onDrain = (): void => settle(true);
       const onClose = (): void => settle(false);
       const timer = this.#options.clock.after(this.#limits.stallMs, () => {
         this.#options.log.info('a client was dropped, it reads too slowly');
         destroy(outgoing);
         settle(false);
       });
-      outgoing.once('drain', onDrain);
       outgoing.once('close', onClose);
+      whenTaken(() => settle(!outgoing.destroyed));
     });
   }
 }
@@ -386,7 +416,7 @@ export class ApiServer {
  */
 interface Writable {
   writeHead(status: number, headers: Readonly<Record<string, string | readonly string[]>>): void;
-  write(chunk: Buffer): boolean;
+  write(chunk: Buffer, done?: () => void): boolean;
   flushHeaders(): void;
 }
 

@@ -32,6 +32,11 @@ export interface ApiResponse {
   /** A stream may be endless (watch); it ends when the request's signal is aborted. */
   readonly body: Buffer | AsyncIterable<Buffer>;
   /**
+   * What `body` streams, in memory that may be used again: for a reader that is done with a piece
+   * before it asks for the next one.
+   */
+  readonly pieces?: (allocate: (size: number) => Buffer) => Iterable<Buffer>;
+  /**
    * A watch: sent as it comes, never compressed, ended and not waited for when the server stops.
    */
   readonly endless?: boolean;
