@@ -15,7 +15,7 @@ if (!existsSync(node)) {
 }
 // Most of what a server makes is garbage at once. Left to itself, Node lets it stand until it is a multiple of what is
 // alive; these keep the process small for some CPU (docs/decisions/0045).
-const memory = ['--max-semi-space-size=8', '--heap-growing-percent=40'];
+const memory = ['--max-semi-space-size=8', '--heap-growing-percent=40', '--no-parallel-scavenge'];
 const options = [
   '--disable-warning=ExperimentalWarning',
   ...memory,

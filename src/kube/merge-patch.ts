@@ -79,7 +79,7 @@ export function createMergePatch(
   for (const key of Object.keys(modified)) {
     const before = field(original, key);
     const after = field(modified, key);
-    if (!isObject(before) || !isObject(after)) continue;
+    if (before === after || !isObject(before) || !isObject(after)) continue;
     const inner = createMergePatch(before, after);
     if (inner !== undefined) setField(patch, key, inner);
   }
@@ -92,7 +92,8 @@ function changes(from: JsonObject, to: JsonObject): JsonObject {
   for (const key of Object.keys(to)) {
     const after = field(to, key);
     const before = field(from, key);
-    if (after === undefined || (isObject(before) && isObject(after))) continue;
+    if (before === after || after === undefined) continue;
+    if (isObject(before) && isObject(after)) continue;
     if (!deepEqual(before, after)) setField(patch, key, after);
   }
   return patch;

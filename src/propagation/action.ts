@@ -93,7 +93,12 @@ function update(
   const remembered = shown === copy.written?.hash ? copy.written?.object : undefined;
   const previous = unchanged ? rendered : (remembered ?? ownedPart(live));
   const merged = mergeThreeWay(
-    { previous: withoutUnowned(previous as Json, rendered), desired: rendered, live: current },
+    {
+      previous: withoutUnowned(previous as Json, rendered),
+      desired: rendered,
+      baseline: copy.written === undefined ? undefined : (copy.baseline as unknown as Json),
+      live: current,
+    },
     listKeys,
   );
   const patch = createMergePatch(current as JsonObject, merged as JsonObject);

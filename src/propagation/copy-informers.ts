@@ -3,9 +3,10 @@ import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';
 import type { Answer, RestClient } from '../client/rest.ts';
-import type { KubeObject } from '../kube/object.ts';
+import type { Json, KubeObject } from '../kube/object.ts';
 import { groupResource, pathOf, type ResourceType } from '../kube/resource.ts';
 import { federationLabel } from './mark.ts';
+import { shareParts } from './share.ts';
 import { equal } from './three-way.ts';
 import type { Unit, Units } from './unit.ts';
 
@@ -105,6 +106,7 @@ export class CopyInformers {
       if (copy.observeGone(old!)) this.#options.onEvent(unit, 'gone');
       return;
     }
+    shareParts(now as unknown as Json, before as unknown as Json | undefined);
     if (!copy.observe(now, federation)) return;
     this.#options.onEvent(unit, onlyStatus(before, now) ? 'status' : 'copy');
   }

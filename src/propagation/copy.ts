@@ -30,7 +30,7 @@ export class Copy {
   corrections = 0;
   correctedAt = Number.NEGATIVE_INFINITY;
   /** The last that the member said is gone: an answer to a write may come later than that. */
-  #gone: KubeObject | undefined;
+  #gone: Pick<KubeObject, 'metadata'> | undefined;
   #onPresence: (difference: 1 | -1) => void;
   #live: KubeObject | undefined;
 
@@ -74,7 +74,8 @@ export class Copy {
 
   /** The member says that it is gone; `last` is the object as it was then. */
   observeGone(last: KubeObject): boolean {
-    this.#gone = last;
+    const { uid, resourceVersion } = last.metadata;
+    this.#gone = { metadata: { uid, resourceVersion } as KubeObject['metadata'] };
     if (this.live === undefined || this.live.metadata.uid !== last.metadata.uid) return false;
     this.forget();
     return true;
@@ -97,7 +98,7 @@ export class Copy {
   }
 }
 
-function isNewer(object: KubeObject, than: KubeObject): boolean {
+function isNewer(object: KubeObject, than: Pick<KubeObject, 'metadata'>): boolean {
   const a = object.metadata.resourceVersion ?? '';
   const b = than.metadata.resourceVersion ?? '';
   if (object.metadata.uid !== than.metadata.uid && a === b) return true;

@@ -7,7 +7,7 @@ import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { splitKey } from '../client/cache.ts';
 import type { RestClient } from '../client/rest.ts';
-import type { KubeObject } from '../kube/object.ts';
+import type { Json, KubeObject } from '../kube/object.ts';
 import { apiVersionOf, groupResource, pathOf, type ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import type { Member } from '../members/member-set.ts';
@@ -23,6 +23,7 @@ import { unmarkPatch } from './mark.ts';
 import { fieldManager, replicasScaledBy } from './owned.ts';
 import { problemOf } from './problem.ts';
 import type { Rendering } from './render.ts';
+import { shareParts } from './share.ts';
 import type { ListKeys } from './three-way.ts';
 import type { Unit, Units } from './unit.ts';
 
@@ -408,6 +409,7 @@ export class Executor {
     copy: Copy,
     { response, rendering }: { response: KubeObject; rendering: Rendering },
   ): void {
+    shareParts(response as unknown as Json, rendering.object as unknown as Json);
     copy.observe(response, this.#options.federation);
     copy.problem = undefined;
     noteWritten({ copy, rendering, response, listKeys: this.#options.listKeys(unit.type) });

@@ -2,6 +2,7 @@
  * Brings a live copy to what should be there: what we wrote before and no longer want goes, what
  * others added stays.
  */
+import { setField } from '../kube/json.ts';
 import { isObject, type Json, type JsonObject } from '../kube/object.ts';
 
 /**
@@ -14,6 +15,8 @@ export interface ThreeWay {
   /** What we wrote last; undefined = nothing is known to be ours, so nothing is removed. */
   readonly previous: Json | undefined;
   readonly desired: Json;
+  /** What the member had made of `previous`; undefined = not known. */
+  readonly baseline?: Json | undefined;
   readonly live: Json | undefined;
 }
 
@@ -21,23 +24,28 @@ export interface ThreeWay {
  * The live value with our changes in it. Shares every unchanged part with `live`; returns `live`
  * itself when equal.
  */
-export function mergeThreeWay(
-  input: ThreeWay,
-  listKeys: ListKeys,
-  path: readonly string[] = [],
-): Json {
-  const { previous, desired, live } = input;
+export function mergeThreeWay(input: ThreeWay, listKeys: ListKeys): Json {
+  return merge(input, { listKeys, path: [] });
+}
+
+function merge(input: ThreeWay, place: Place): Json {
+  const { previous, desired, baseline, live } = input;
+  // Nothing new is wanted, and nobody touched it: what the member made of it is not fought.
+  if (live !== undefined && equal(desired, previous) && equal(baseline, live)) return live;
   if (isObject(desired) && isObject(live)) {
-    return mergeObjects(isObject(previous) ? previous : {}, desired, { live, listKeys, path });
+    const was = isObject(previous) ? previous : {};
+    return mergeObjects(
+      was,
+      desired,
+      { live, baseline: isObject(baseline) ? baseline : {} },
+      place,
+    );
   }
   if (Array.isArray(desired) && Array.isArray(live)) {
-    const keys = listKeys(path);
+    const keys = place.listKeys(place.path);
     if (keys !== undefined) {
-      const merged = mergeKeyed(
-        { previous: Array.isArray(previous) ? previous : [], desired, live },
-        keys,
-        { listKeys, path },
-      );
+      const was = Array.isArray(previous) ? previous : [];
+      const merged = mergeKeyed({ previous: was, desired, live }, keys, place);
       if (merged !== undefined) return merged;
     }
   }
@@ -46,64 +54,63 @@ export function mergeThreeWay(
 
 interface Place {
   readonly listKeys: ListKeys;
-  readonly path: readonly string[];
+  /** The fields that lead to what is looked at: one array, which grows and shrinks on the way. */
+  readonly path: string[];
 }
 
 function mergeObjects(
   previous: JsonObject,
   desired: JsonObject,
-  at: Place & { live: JsonObject },
+  { live, baseline }: { live: JsonObject; baseline: JsonObject },
+  place: Place,
 ): JsonObject {
-  const { live, listKeys, path } = at;
-  const result: JsonObject = {};
-  let changed = false;
-  for (const [field, value] of Object.entries(live)) {
+  let result: JsonObject | undefined;
+  for (const field of Object.keys(live)) {
+    const value = live[field]!;
     const wanted = own(desired, field);
-    if (wanted === undefined) {
-      if (own(previous, field) === undefined) result[field] = value;
-      else {
-        const rest = withoutOurs(own(previous, field), value, { listKeys, path: [...path, field] });
-        if (rest !== undefined) result[field] = rest;
-        if (rest !== value) changed = true;
-      }
-      continue;
-    }
-    const merged = mergeThreeWay(
-      { previous: own(previous, field), desired: wanted, live: value },
-      listKeys,
-      [...path, field],
-    );
-    if (merged !== value) changed = true;
-    result[field] = merged;
+    const was = own(previous, field);
+    if (wanted === value || (wanted === undefined && was === undefined)) continue;
+    place.path.push(field);
+    const merged =
+      wanted === undefined
+        ? withoutOurs(was, value, place)
+        : merge(
+            { previous: was, desired: wanted, baseline: own(baseline, field), live: value },
+            place,
+          );
+    place.path.pop();
+    if (merged === value) continue;
+    result ??= { ...live };
+    if (merged === undefined) delete result[field];
+    else setField(result, field, merged);
   }
-  for (const [field, value] of Object.entries(desired)) {
+  for (const field of Object.keys(desired)) {
     if (Object.hasOwn(live, field)) continue;
-    result[field] = value;
-    changed = true;
+    result ??= { ...live };
+    setField(result, field, desired[field]!);
   }
-  return changed ? result : live;
+  return result ?? live;
 }
 
 /**
  * What is left of a live value when all that we wrote into it goes; undefined = nothing of anybody
  * else's.
  */
-function withoutOurs(
-  previous: Json | undefined,
-  live: Json,
-  { listKeys, path }: Place,
-): Json | undefined {
+function withoutOurs(previous: Json | undefined, live: Json, place: Place): Json | undefined {
   if (isObject(previous) && isObject(live)) {
     const rest: JsonObject = {};
-    for (const [field, value] of Object.entries(live)) {
+    for (const field of Object.keys(live)) {
+      const value = live[field]!;
       const ours = own(previous, field);
-      const kept =
-        ours === undefined ? value : withoutOurs(ours, value, { listKeys, path: [...path, field] });
-      if (kept !== undefined) rest[field] = kept;
+      place.path.push(field);
+      const kept = ours === undefined ? value : withoutOurs(ours, value, place);
+      place.path.pop();
+      if (kept !== undefined) setField(rest, field, kept);
     }
     return Object.keys(rest).length === 0 ? undefined : rest;
   }
-  const keys = Array.isArray(live) && Array.isArray(previous) ? listKeys(path) : undefined;
+  const both = Array.isArray(live) && Array.isArray(previous);
+  const keys = both ? place.listKeys(place.path) : undefined;
   if (keys === undefined) return undefined;
   const ours = new Set((previous as Json[]).map((item) => keyOf(item, keys)));
   const rest = (live as Json[]).filter((item) => !ours.has(keyOf(item, keys)));
@@ -124,13 +131,7 @@ function mergeKeyed(
   if (previous === undefined || desired === undefined || live === undefined) return undefined;
   const merged: Json[] = [];
   for (const [key, item] of desired) {
-    merged.push(
-      mergeThreeWay(
-        { previous: previous.get(key), desired: item, live: live.get(key) },
-        place.listKeys,
-        place.path,
-      ),
-    );
+    merged.push(merge({ previous: previous.get(key), desired: item, live: live.get(key) }, place));
   }
   for (const [key, item] of live) {
     if (!desired.has(key) && !previous.has(key)) merged.push(item);

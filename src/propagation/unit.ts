@@ -50,7 +50,6 @@ export class Unit {
   readonly namespace: string;
   readonly name: string;
   type: ResourceType;
-  template: KubeObject | undefined;
   /** By template uid: a name can be used again before its last bearer's copies are gone. */
   readonly decisions = new Map<string, StoredDecision>();
   readonly tombstones = new Map<string, StoredTombstone>();
@@ -67,6 +66,7 @@ export class Unit {
   waitsSince: number | undefined;
   /** Monotonic time of the last status write, milliseconds. */
   statusWrittenAt = Number.NEGATIVE_INFINITY;
+  #template: KubeObject | undefined;
   readonly #renderings = new Map<string, Rendered>();
   readonly #onPresence: (difference: 1 | -1) => void;
 
@@ -81,6 +81,17 @@ export class Unit {
     const slash = objectKey.indexOf('/');
     this.namespace = slash < 0 ? '' : objectKey.slice(0, slash);
     this.name = objectKey.slice(slash + 1);
+  }
+
+  /** What the user wants; undefined = it is deleted. */
+  get template(): KubeObject | undefined {
+    return this.#template;
+  }
+
+  set template(object: KubeObject | undefined) {
+    this.#template = object;
+    // A deleted unit stays as long as its tombstones: only with what they need.
+    if (object === undefined) this.#renderings.clear();
   }
 
   get objectKey(): string {
