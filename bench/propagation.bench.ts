@@ -255,7 +255,7 @@ function print(rows: readonly Row[]): void {
 }
 
 const replicas = Math.max(3, memberCount);
-const subject = subjectOf(options.kind, replicas);
+const subject = subjectOf(options.kind, replicas, options.distinct);
 const generator = await generatorLimit(subject);
 console.log(
   `the generator alone reaches ${generator.toFixed(0)} objects/s to ${memberCount} targets`,

@@ -12,6 +12,8 @@ export interface BenchOptions {
   readonly away: number;
   readonly full: boolean;
   readonly kind: SubjectName;
+  /** Objects that differ by more than their name: a member is asked about each beforehand. */
+  readonly distinct: boolean;
   /** Round trip to the last member, milliseconds; 0: as quick as the machine is. */
   readonly delay: number;
   readonly kill: boolean;
@@ -24,6 +26,7 @@ const help = `Measures propagation into real members beside direct writes to the
   npm run bench:propagation                                  3 bare members, 300 Deployments, 5 rounds
   npm run bench:propagation -- --members 20 --objects 100    more members
   npm run bench:propagation -- --kind configmap              or custom: other kinds of objects
+  npm run bench:propagation -- --distinct                    no two objects alike: each is asked about
   npm run bench:propagation -- --delay 80                    80 ms round trip to the last member
   npm run bench:propagation -- --full                        with controllers, scheduler and fake nodes
   npm run bench:propagation -- --kill                        kill -9 in the middle of writes, at the end
@@ -45,6 +48,7 @@ export function benchOptions(args?: readonly string[]): BenchOptions {
       away: { type: 'string', default: '60' },
       full: { type: 'boolean', default: false },
       kind: { type: 'string', default: 'deployment' },
+      distinct: { type: 'boolean', default: false },
       delay: { type: 'string', default: '0' },
       kill: { type: 'boolean', default: false },
       parts: { type: 'boolean', default: false },
@@ -65,13 +69,14 @@ export function benchOptions(args?: readonly string[]): BenchOptions {
     rounds: countOf('rounds', values.rounds),
     away: countOf('away', values.away),
     delay: countOf('delay', values.delay),
+    distinct: values.distinct,
     full: values.full,
     kill: values.kill,
     parts: values.parts,
     kind,
   };
   const plain = kind === 'deployment' && options.delay === 0 && options.members === 3;
-  const special = !plain || options.full || options.kill || options.parts;
+  const special = !plain || options.distinct || options.full || options.kill || options.parts;
   return { ...options, out: values.out ?? (special ? undefined : page) };
 }
 
@@ -86,6 +91,7 @@ export function commandOf(options: BenchOptions): string {
   const words = [`--members ${members} --objects ${objects} --rounds ${rounds} --away ${away}`];
   if (kind !== 'deployment') words.push(`--kind ${kind}`);
   if (delay !== 0) words.push(`--delay ${delay}`);
-  for (const flag of ['full', 'kill', 'parts'] as const) if (options[flag]) words.push(`--${flag}`);
+  for (const flag of ['distinct', 'full', 'kill', 'parts'] as const)
+    if (options[flag]) words.push(`--${flag}`);
   return `npm run bench:propagation -- ${words.join(' ')}`;
 }

@@ -24,19 +24,19 @@ export interface Subject {
 }
 
 /** `replicas`: of each Deployment; enough that every member gets one. */
-export function subjectOf(name: SubjectName, replicas: number): Subject {
+export function subjectOf(name: SubjectName, replicas: number, distinct = false): Subject {
   if (name === 'configmap') return configMaps;
-  return name === 'custom' ? gadgets : deployments(replicas);
+  return name === 'custom' ? gadgets : deployments(replicas, distinct);
 }
 
 function version(n: number): { metadata: object } {
   return { metadata: { annotations: { [versionAnnotation]: String(n) } } };
 }
 
-export function deployments(replicas: number): Subject {
+export function deployments(replicas: number, distinct = false): Subject {
   return {
     type: { group: 'apps', version: 'v1', resource: 'deployments', namespace },
-    make: (name) => deployment(name, replicas),
+    make: (name) => deployment(name, replicas, distinct ? `-of-${name}` : ''),
     change: (n) => ({ ...version(n), spec: { minReadySeconds: n } }),
     drift: (n) => ({ spec: { replicas: 100 + n } }),
     isUndone: (object, n) => (object['spec'] as { replicas?: number }).replicas !== 100 + n,
@@ -109,7 +109,7 @@ export const gadgetDefinition = {
   },
 };
 
-function deployment(name: string, replicas: number): KubeObject {
+function deployment(name: string, replicas: number, ending: string): KubeObject {
   const labels = {
     app: name,
     'app.kubernetes.io/name': name,
@@ -117,7 +117,7 @@ function deployment(name: string, replicas: number): KubeObject {
   };
   const env = Array.from({ length: 24 }, (_, i) => ({
     name: `SETTING_${i}`,
-    value: `value-${i}-of-the-bench`,
+    value: `value-${i}-of-the-bench${ending}`,
   }));
   const probe = {
     httpGet: { path: '/healthz', port: 8080 },

@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import type { Answer } from '../client/rest.ts';
 import { TransportError } from '../client/transport.ts';
-import { stringifyJson } from '../kube/json.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { apiVersionOf, pathOf, type ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
@@ -17,6 +16,7 @@ import { decideUnit, travels } from './decide-unit.ts';
 import type { Fleet } from './fleet.ts';
 import { fieldManager } from './owned.ts';
 import { Patience } from './patience.ts';
+import { verdictKey } from './preflight-key.ts';
 import { wordOf } from './preflight-word.ts';
 import { type Rendering, withoutAllocated } from './render.ts';
 import type { TemplateTypes } from './templates.ts';
@@ -91,7 +91,9 @@ export class Preflight {
     const target = this.#target(input);
     if (target === undefined) return;
     const { member, rendering } = target;
-    const key = verdictKey(member.name, rendering, old !== undefined);
+    const written = target.unit.copies.get(member.name)?.written?.object;
+    const before = old === undefined ? undefined : (written ?? old);
+    const key = verdictKey(member.name, rendering.object, before);
     const now = this.#options.clock.monotonic();
     const passed = this.#passed.get(key);
     if (passed !== undefined && passed.until > now) {
@@ -244,16 +246,6 @@ export class Preflight {
 /** Different objects ask different members, so that no member bears all the questions. */
 function spread(name: string): number {
   return createHash('sha256').update(name).digest().readUInt32LE(0);
-}
-
-/** What the verdict hangs on: the object without the names that every object has of its own. */
-function verdictKey(cluster: string, { object }: Rendering, update: boolean): string {
-  const { metadata, ...body } = object;
-  const hash = createHash('sha256');
-  hash.update(
-    `${cluster} ${update} ${metadata.namespace ?? ''} ${stringifyJson(metadata.labels ?? {})}`,
-  );
-  return hash.update(stringifyJson(body)).digest('base64url');
 }
 
 function sameBody(a: KubeObject, b: KubeObject): boolean {
