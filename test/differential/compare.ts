@@ -127,7 +127,8 @@ async function step(
   count(tally, operation, theirs.status);
   if (isLeftToMembers(theirs, mine)) return 'left to members';
   const untold =
-    sequence.kind.kind === 'Secret' || /\$(retain|setEl)|:null/.test(requests[0]!.body ?? '');
+    sequence.kind.kind === 'Secret' ||
+    /\$(retain|setEl)|:null/.test(String(requests[0]!.body ?? ''));
   const [expected, actual] = [normalised(theirs, untold), normalised(mine, untold)];
   const found = firstDifference(expected, actual);
   if (found === undefined) return undefined;

@@ -5,6 +5,7 @@ import { authenticator } from '../../src/apiserver/auth/authenticate.ts';
 import { loadRecordedTypes } from '../../src/apiserver/catalog/recorded.fixture.ts';
 import { createHandler } from '../../src/apiserver/handler.ts';
 import { inProcessTransport } from '../../src/apiserver/in-process.ts';
+import type { ApiHandler } from '../../src/apiserver/types.ts';
 import { WallClock } from '../../src/base/clock.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { SystemRandom } from '../../src/base/random.ts';
@@ -22,7 +23,9 @@ export interface Request {
   readonly contentType?: string;
   /** Default: JSON. */
   readonly accept?: string;
-  readonly body?: string;
+  readonly body?: string | Buffer;
+  /** Default: that of the generated requests. */
+  readonly userAgent?: string;
 }
 
 export interface Answer {
@@ -41,20 +44,23 @@ export interface Endpoint {
 }
 
 /** The user of both: every right. */
-const administrator = { name: 'admin', groups: ['system:masters'], extra: {} };
-const userAgent = 'differential/v1';
+const administrator = {
+  name: 'admin',
+  groups: ['system:masters', 'system:authenticated'],
+  extra: {},
+};
 
 /** A real kube-apiserver. */
 export function oracleOf(member: Pick<Member, 'ca' | 'directServer' | 'adminToken'>): Endpoint {
   const agent = new Agent({ connect: { ca: member.ca } });
   return {
-    async send({ method, path, contentType, accept, body }) {
+    async send({ method, path, contentType, accept, body, userAgent }) {
       const response = await request(`${member.directServer}${path}`, {
         dispatcher: agent,
         method,
         headers: {
           authorization: `Bearer ${member.adminToken}`,
-          ...headersOf(contentType, accept),
+          ...headersOf(contentType, accept, userAgent),
         },
         ...(body === undefined ? {} : { body }),
       });
@@ -82,19 +88,33 @@ export async function ourEndpoint(): Promise<Endpoint> {
     log,
   });
   // The part of kube-apiserver that makes custom kinds served.
-  const client = new RestClient(inProcessTransport(handler, administrator), { userAgent });
+  const client = new RestClient(inProcessTransport(handler, administrator), {
+    userAgent: 'definitions',
+  });
   const definitions = new Definitions({
     ...{ client, clock, random, log },
     types: () => api.catalog.list(),
   });
   definitions.start();
+  return {
+    ...handledBy(handler),
+    async close() {
+      await definitions.stop();
+      api.close();
+      await store.close();
+    },
+  };
+}
+
+/** A handler of this process, asked by the administrator. */
+export function handledBy(handler: ApiHandler): Endpoint {
   const signal = new AbortController().signal;
   return {
-    async send({ method, path, contentType, accept, body }) {
+    async send({ method, path, contentType, accept, body, userAgent }) {
       const response = await handler({
         method,
         path,
-        headers: headersOf(contentType, accept),
+        headers: headersOf(contentType, accept, userAgent),
         body: body === undefined ? undefined : Buffer.from(body),
         signal,
         user: administrator,
@@ -104,17 +124,14 @@ export async function ourEndpoint(): Promise<Endpoint> {
       else for await (const chunk of response.body) chunks.push(chunk);
       return answer(response.status, Buffer.concat(chunks), response.headers);
     },
-    async close() {
-      await definitions.stop();
-      api.close();
-      await store.close();
-    },
+    close: () => Promise.resolve(),
   };
 }
 
 function headersOf(
   contentType: string | undefined,
   accept = 'application/json',
+  userAgent = 'differential/v1',
 ): Record<string, string> {
   return {
     accept,

@@ -104,7 +104,7 @@ export function shown(difference: Difference): string {
   const before = sequence.operations.slice(0, at).map(({ verb, manager }) => `${verb}(${manager})`);
   return [
     `  after ${before.join(' ')}: ${request.method} ${request.path} ${request.contentType ?? ''}`,
-    `  body ${(request.body ?? '').slice(0, 900)}`,
+    `  body ${String(request.body ?? '').slice(0, 900)}`,
     `  expected ${JSON.stringify(expected)?.slice(0, 700)}`,
     `  actual   ${JSON.stringify(actual)?.slice(0, 700)}`,
   ].join('\n');

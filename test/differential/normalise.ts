@@ -20,6 +20,9 @@ const madeUp: ReadonlySet<string> = new Set([
  */
 const allocated: readonly string[] = ['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'];
 
+/** What plug-ins of a cluster's admission write into its pods and nodes: members have them. */
+const admitted: readonly string[] = ['preemptionPolicy', 'priority', 'taints', 'tolerations'];
+
 /**
  * An answer without what may differ. `untold`: the refused patch is not compared as it is quoted.
  * Of a Secret kube-apiserver shows the whole object, we show the patch only; and Go's library takes
@@ -75,10 +78,14 @@ function byText(a: Json, b: Json): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+function isAdded(name: string): boolean {
+  return allocated.includes(name) || admitted.includes(name);
+}
+
 function fields(object: JsonObject, path: string): JsonObject {
   const out: JsonObject = {};
   for (const name of Object.keys(object).sort()) {
-    if (/^(\.items\[\]|(\[\])?\.object)?\.spec$/.test(path) && allocated.includes(name)) continue;
+    if (/^(\.items\[\]|(\[\])?\.object)?\.spec$/.test(path) && isAdded(name)) continue;
     out[name] = madeUp.has(name) ? '*' : value(object[name]!, `${path}.${name}`);
   }
   return out;

@@ -248,7 +248,7 @@ export function requestOf(sequence: Sequence, operation: Operation, target: Targ
   return {
     ...request,
     path: path.replaceAll('{name}', run),
-    ...(body !== undefined && { body: body.replaceAll('{name}', run) }),
+    ...(body !== undefined && { body: String(body).replaceAll('{name}', run) }),
   };
 }
 

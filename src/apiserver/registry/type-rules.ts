@@ -31,6 +31,8 @@ export interface TypeRules {
    * object itself when nothing changes.
    */
   prepare?(object: KubeObject, old: KubeObject | undefined, subresource: string): KubeObject;
+  /** Of a new object, after its fields have got their managers: what it gives belongs to nobody. */
+  complete?(object: KubeObject): KubeObject;
   validate?(object: KubeObject, old: KubeObject | undefined): StatusCause[];
   /** Said of what is valid. */
   warnings?(object: KubeObject, old: KubeObject | undefined): string[];
@@ -42,7 +44,11 @@ export const namespaceFinalizer = 'kubernetes';
 const rules: Readonly<Record<string, TypeRules>> = {
   configmaps: { validate: validateConfigMap },
   secrets: { prepare: prepareSecret, validate: validateSecret },
-  namespaces: { prepare: prepareNamespace, validate: validateNamespace },
+  namespaces: {
+    prepare: prepareNamespace,
+    complete: (object) => ({ ...object, spec: newSpec(object), status: { phase: 'Active' } }),
+    validate: validateNamespace,
+  },
   'validatingadmissionpolicies.admissionregistration.k8s.io': {
     prepare: (object) => withPolicyDefaults(object, 'matchConstraints'),
     validate: unlessSame(checkValidatingPolicy),
@@ -178,7 +184,7 @@ function prepareNamespace(
   const labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name ?? '' };
   const labelled = { ...object, metadata: { ...metadata, labels } };
   if (subresource !== '') return labelled;
-  if (old === undefined) return { ...labelled, spec: newSpec(object), status: { phase: 'Active' } };
+  if (old === undefined) return labelled;
   const phase = valueAt(old, 'status', 'phase') ?? 'Active';
   return {
     ...labelled,

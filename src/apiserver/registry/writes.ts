@@ -225,6 +225,8 @@ export class Writes {
           native: facts.schema.native,
         }),
       });
+    const complete = (sent: KubeObject): KubeObject => rulesOf(type).complete?.(sent) ?? sent;
+    object = complete(object);
     const settling = new Settling();
     const { nameGenerated = false } = candidate;
     try {
@@ -234,7 +236,7 @@ export class Writes {
           ...{ operation: 'CREATE', type, ref, object, old: undefined, options, nameGenerated },
           onSettled: settling.add,
         },
-        { facts, mutate, prepare, admit },
+        { facts, mutate, prepare: (sent) => complete(prepare(sent)), admit },
       );
       if (options.dryRun) return { item: itemOfObject(object, ''), created: true };
       checkNamespace();
