@@ -7,6 +7,7 @@ import type { Logger } from '../base/log.ts';
 import { type Random, uuid } from '../base/random.ts';
 import type { ResourceType, Subresource } from '../kube/resource.ts';
 import { ApiError, isApiError } from '../kube/status.ts';
+import { type Aggregated, serveAggregated } from './aggregated.ts';
 import type { Authenticate } from './auth/authenticate.ts';
 import { type Authorizer, attributesOf, forbidden } from './auth/authorizer.ts';
 import { Impersonation } from './auth/impersonate.ts';
@@ -39,6 +40,8 @@ export interface HandlerOptions {
   /** Absent: as many requests are served at one time as come. */
   readonly seats?: Seats;
   readonly observers?: readonly Observer[];
+  /** Absent: every group is served here. */
+  readonly aggregated?: Aggregated;
 }
 
 const handlers: ReadonlyMap<string, VerbHandler> = new Map([
@@ -190,6 +193,12 @@ async function serveAs(
     },
   };
   if (info.target === undefined) return serveNonResource(options, context, request);
+  // What we ask ourselves is about objects of our own.
+  const elsewhere =
+    request.user === undefined
+      ? options.aggregated?.(info.target.group, info.target.version)
+      : undefined;
+  if (elsewhere !== undefined) return serveAggregated(elsewhere, request);
   const call = resolve(options.types, { request, info, context, parts }, info.target);
   trace.call = call;
   if (isConnect(call)) return handleConnect(call);

@@ -29,7 +29,7 @@ export class HealthChecks implements NonResource {
 
   async handle(_context: RequestContext, request: ApiRequest): Promise<ApiResponse | undefined> {
     const [path = '', search = ''] = request.path.split('?', 2);
-    const match = /^\/(healthz|livez|readyz)(?:\/([^/]+))?\/?$/.exec(path);
+    const match = /^\/(healthz|livez|readyz)(?:\/(.+?))?\/?$/.exec(path);
     if (match === null) return undefined;
     const endpoint = match[1] as 'healthz' | Probe;
     const probe = endpoint === 'healthz' ? 'livez' : endpoint;
@@ -37,7 +37,7 @@ export class HealthChecks implements NonResource {
     const query = new URLSearchParams(search);
     if (match[2] !== undefined) {
       const one = wanted.find(({ name }) => name === match[2]);
-      return one && reportOne(await problemOf(one.check));
+      return one === undefined ? noSuchCheck : reportOne(await problemOf(one.check));
     }
     return reportAll(endpoint, query, await run(wanted, new Set(query.getAll('exclude'))));
   }
@@ -75,7 +75,7 @@ async function run(checks: readonly Named[], excluded: Set<string>): Promise<Out
   );
   const unknown = [...excluded].filter((name) => !checks.some((check) => check.name === name));
   if (unknown.length > 0) {
-    const names = unknown.sort().map(quoteGo).join(', ');
+    const names = unknown.sort().map(quoteGo).join(',');
     lines.push(`warn: some health checks cannot be excluded: no matches for ${names}`);
   }
   return { lines, failed };
@@ -84,6 +84,12 @@ async function run(checks: readonly Named[], excluded: Set<string>): Promise<Out
 const headers = {
   'content-type': 'text/plain; charset=utf-8',
   'x-content-type-options': 'nosniff',
+};
+
+const noSuchCheck: ApiResponse = {
+  status: 404,
+  headers,
+  body: Buffer.from('404 page not found\n'),
 };
 
 function reportOne(problem: string | undefined): ApiResponse {

@@ -134,9 +134,7 @@ const always = {
 
 function notReached(name: string) {
   const { group, version } = partsOf(name);
-  const message =
-    'the federation calls no Service itself: ' +
-    `${group}/${version} is served once a member cluster serves it`;
+  const message = `${group}/${version} is served once a member cluster serves it`;
   return { status: 'False', reason: 'NotReached', message } as const;
 }
 

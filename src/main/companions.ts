@@ -4,7 +4,9 @@
 
 import { tombstoneType } from '../api/records.ts';
 import type { Companions } from '../apiserver/admission.ts';
+import { orphansByDefault } from '../apiserver/registry/removals.ts';
 import type { Clock } from '../base/clock.ts';
+import type { ObjectMeta } from '../kube/object.ts';
 import { modeOf } from '../placement/modes.ts';
 import { tombstoneFor } from '../propagation/records.ts';
 import { type Units, unitKey } from '../propagation/unit.ts';
@@ -26,7 +28,7 @@ export function tombstonesOf({ clock, units }: CompanionOptions): Companions {
       type,
       object,
       user: user.name,
-      propagationPolicy: options?.propagationPolicy ?? policyOf(object.metadata.finalizers),
+      propagationPolicy: options?.propagationPolicy ?? policyOf(object.metadata),
       nowMs: clock.now(),
     });
     return [{ type: tombstoneType, object: tombstone }];
@@ -34,9 +36,8 @@ export function tombstonesOf({ clock, units }: CompanionOptions): Companions {
 }
 
 /** A removal that waited for finalizers remembers how it was asked for in them. */
-function policyOf(
-  finalizers: readonly string[] | undefined,
-): 'Background' | 'Foreground' | 'Orphan' {
+function policyOf({ finalizers, annotations }: ObjectMeta): 'Background' | 'Foreground' | 'Orphan' {
+  if (annotations?.[orphansByDefault] !== undefined) return 'Background';
   if (finalizers?.includes('orphan')) return 'Orphan';
   return finalizers?.includes('foregroundDeletion') ? 'Foreground' : 'Background';
 }

@@ -4,6 +4,7 @@ import { clusterDistributionKind, distributionKind, ownGroup } from '../api/dist
 import { decisionKind, tombstoneKind } from '../api/records.ts';
 import type { AdmissionChainOptions } from '../apiserver/admission/chain.ts';
 import type { Admit } from '../apiserver/admission.ts';
+import type { Aggregated } from '../apiserver/aggregated.ts';
 import { type Api, createApi } from '../apiserver/api.ts';
 import type { TokenVerifier } from '../apiserver/auth/authenticate.ts';
 import type { Authority } from '../apiserver/auth/certificates.ts';
@@ -31,6 +32,7 @@ import type { KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import type { OpenTransport } from '../members/connection.ts';
 import { MembersController } from '../members/controller.ts';
+import { aggregatedApis } from '../propagation/aggregated-apis.ts';
 import { Propagation } from '../propagation/controller.ts';
 import { rulesOf } from '../propagation/decide-unit.ts';
 import { DistributionBackend } from '../propagation/distribution-backend.ts';
@@ -129,6 +131,7 @@ export async function startFederation(given: FederationOptions): Promise<Federat
   telemetry?.members.follow(members);
   telemetry?.follow(units);
   parts.services = new MemberServices({ units, members });
+  parts.aggregated = aggregatedApis({ units, members });
   parts.distributions = new DistributionBackend({
     units,
     members,
@@ -202,6 +205,7 @@ async function serveApi(
       admission: {
         ...options.admission,
         authorizer: access.authorizer,
+        metrics: telemetry?.metrics,
         openService: (service) => openService(parts, service),
       },
     }),
@@ -223,6 +227,7 @@ async function serveApi(
     ],
     authenticate,
     authorizer,
+    aggregated: (group, version) => parts.aggregated?.(group, version),
     clock,
     random,
     log,
@@ -267,6 +272,7 @@ interface Parts {
   distributions?: DistributionBackend;
   preflight?: Preflight;
   services?: MemberServices;
+  aggregated?: Aggregated;
   isMember?: (name: string) => boolean;
   guarded?: Backend;
 }

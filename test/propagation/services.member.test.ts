@@ -29,7 +29,8 @@ interface Review {
   };
 }
 
-function answer({ body }: Asked): { body: unknown } {
+function answer({ method, path, body }: Asked): { code?: number; body: unknown } {
+  if (method === 'GET') return aggregated(path.split('?', 1)[0]!);
   const review = body as unknown as Review;
   const { uid, desiredAPIVersion, objects } = review.request;
   if (review.kind === 'AdmissionReview')
@@ -47,6 +48,22 @@ function answer({ body }: Asked): { body: unknown } {
   return {
     body: { ...review, response: { uid, result: { status: 'Success' }, convertedObjects } },
   };
+}
+
+const cups = '/apis/tea.example.org/v1';
+
+/** A group of its own, as an extension API server has it. */
+function aggregated(path: string): { code?: number; body: unknown } {
+  const cup = { apiVersion: 'tea.example.org/v1', kind: 'Cup', metadata: { name: 'a', uid: 'u' } };
+  const collection = `${cups}/namespaces/hooks/cups`;
+  if (path === `${collection}/a`) return { body: cup };
+  if (path === collection || path === `${cups}/cups`)
+    return { body: { apiVersion: 'tea.example.org/v1', kind: 'CupList', items: [cup] } };
+  if (path !== cups) return { code: 404, body: {} };
+  const verbs = ['get', 'list', 'create'];
+  const resources = [{ name: 'cups', singularName: 'cup', namespaced: true, kind: 'Cup', verbs }];
+  const kind = 'APIResourceList';
+  return { body: { kind, apiVersion: 'v1', groupVersion: 'tea.example.org/v1', resources } };
 }
 
 const configuration = (name: string, resource: string, more: object = {}) => ({
@@ -223,6 +240,48 @@ describe('Services that the federation calls', {
     const spec = '-n hooks -o jsonpath={.spec}';
     assert.equal(await joined.kubectl(`get servers.v1.example.com a ${spec}`), '{"both":"x"}');
     assert.equal(server.asked.at(-1)!.path, '/convert?timeout=30s');
+  });
+
+  test('a group that an APIService gives to a Service is served by that, through a member', async () => {
+    // No traffic is routed to Services of the testbed: an ExternalName needs none.
+    const name = { namespace, name: 'tea' };
+    await joined.apply(
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: name,
+        spec: { type: 'ExternalName', externalName: 'localhost' },
+      },
+      {
+        apiVersion: 'apiregistration.k8s.io/v1',
+        kind: 'APIService',
+        metadata: { name: 'v1.tea.example.org' },
+        spec: {
+          group: 'tea.example.org',
+          version: 'v1',
+          service: { ...name, port: server.port },
+          insecureSkipTLSVerify: true,
+          groupPriorityMinimum: 1000,
+          versionPriority: 10,
+        },
+      },
+    );
+    const available = '-o jsonpath={.status.conditions[?(@.type=="Available")].status}';
+    await joined.until(
+      ['get', 'apiservice', 'v1.tea.example.org', ...available.split(' ')],
+      'True',
+    );
+    await joined.until('api-resources --api-group=tea.example.org -o name', 'cups.tea.example.org');
+    assert.equal(await joined.kubectl('get cups -n hooks -o name'), 'cup.tea.example.org/a');
+    assert.equal(await joined.kubectl('get cup a -n hooks -o jsonpath={.metadata.uid}'), 'u');
+    const last = server.asked.findLast(({ path }) => path.startsWith(`${cups}/namespaces/`))!;
+    assert.equal(last.headers.authorization, undefined);
+    assert.equal(last.headers['impersonate-user'], undefined);
+    const none = await joined.tried('get cup a -n hooks --as=ada');
+    assert.match(none.stderr, /User "ada" cannot get resource "cups" in API group/);
+    const missing = await joined.tried(`get --raw ${cups}/namespaces/hooks/cups/b`);
+    assert.match(missing.stderr, /NotFound/);
+    await joined.kubectl('delete apiservice v1.tea.example.org');
   });
 
   test('when the member that led to it is gone, another one leads to it', async () => {

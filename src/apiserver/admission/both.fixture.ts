@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type Fleet, startFleet } from '../../../testbed/fleet.ts';
 import { WallClock } from '../../base/clock.ts';
 import { silentLogger } from '../../base/log.ts';
+import { Metrics } from '../../base/metrics.ts';
 import { SystemRandom } from '../../base/random.ts';
 import { warningsOf } from '../../client/answer-error.ts';
 import { TlsTransport } from '../../client/tls-transport.ts';
@@ -45,6 +46,8 @@ export interface Both extends AsyncDisposable {
   readonly real: Send;
   readonly ours: Send;
   readonly api: Api;
+  /** Of ours. */
+  readonly metrics: Metrics;
   /** Into ours. */
   readonly transport: Transport;
   readonly fleet: Fleet;
@@ -72,11 +75,13 @@ export async function startBoth(
     clock,
   });
   const authorizer = new RbacIndex();
+  const metrics = new Metrics();
   const store = new MemoryStore({ clock, random });
   const api = await createApi({
     ...{ store, clock, random, logger: silentLogger, kinds: [] },
     admission: {
       authorizer,
+      metrics,
       openWebhook: (address, ca) =>
         new TlsTransport({ server: address, clock, ...(ca === undefined ? {} : { ca }) }),
     },
@@ -95,6 +100,7 @@ export async function startBoth(
     ours: sending(transport),
     transport,
     api,
+    metrics,
     fleet,
     hooks: {
       url: `https://127.0.0.1:${port}`,

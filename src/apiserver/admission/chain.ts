@@ -4,6 +4,7 @@
  */
 import { recordsGroup } from '../../api/records.ts';
 import type { Clock } from '../../base/clock.ts';
+import type { Metrics } from '../../base/metrics.ts';
 import type { Random } from '../../base/random.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { ResourceType } from '../../kube/resource.ts';
@@ -31,6 +32,7 @@ import {
 } from './validating-policies.ts';
 import { validateByWebhooks } from './validating-webhooks.ts';
 import { type OpenWebhook, WebhookCalls } from './webhook-calls.ts';
+import { WebhookMetrics } from './webhook-metrics.ts';
 
 const group = 'admissionregistration.k8s.io';
 const namespaces: Resource = { group: '', resource: 'namespaces' };
@@ -39,6 +41,8 @@ export interface AdmissionChainOptions {
   readonly openWebhook: OpenWebhook;
   /** Absent: webhooks that name a Service are not called. */
   readonly openService?: OpenService | undefined;
+  /** Absent: calls are not counted. */
+  readonly metrics?: Metrics | undefined;
   /** For expressions that ask what a user may do. */
   readonly authorizer: Authorizer;
 }
@@ -54,12 +58,15 @@ export class AdmissionChain implements Admission {
   readonly quotas: QuotaLedger;
   readonly #parts: ChainParts;
   readonly #calls: WebhookCalls;
+  readonly #metrics: WebhookMetrics | undefined;
   readonly #mutating: { readonly hooks: Configured<Hook>; readonly policies: Policies };
   readonly #validating: { readonly hooks: Configured<Hook>; readonly policies: ValidatingPolicies };
   readonly #ended: () => void;
 
   constructor(parts: ChainParts) {
     this.#parts = parts;
+    this.#metrics =
+      parts.metrics === undefined ? undefined : new WebhookMetrics(parts.metrics, parts.clock);
     this.#calls = new WebhookCalls({ ...parts, open: parts.openWebhook });
     this.#mutating = {
       hooks: this.#hooks('mutatingwebhookconfigurations'),
@@ -177,7 +184,7 @@ export class AdmissionChain implements Admission {
   get #base() {
     const { types, authorizer } = this.#parts;
     const labelsOf = (name: string) => this.#namespace(name)?.labels;
-    return { types, authorizer, labelsOf };
+    return { types, authorizer, labelsOf, metrics: this.#metrics };
   }
 
   #policyParts({ bindings }: { readonly bindings: Configured<Binding> }): PolicyParts {

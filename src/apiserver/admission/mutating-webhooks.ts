@@ -17,10 +17,12 @@ import { internalError, type MatchOptions, matchHook } from './matching.ts';
 import type { Reinvocation } from './reinvocation.ts';
 import { deniedBy, type Verdict } from './review.ts';
 import { HookFailure, type WebhookCalls } from './webhook-calls.ts';
+import { counted, type WebhookMetrics } from './webhook-metrics.ts';
 
 export interface WebhookParts extends MatchOptions {
   readonly hooks: Configured<Hook>;
   readonly calls: WebhookCalls;
+  readonly metrics: WebhookMetrics | undefined;
 }
 
 /** The object as the webhooks made it. @throws ApiError what one of them refuses with */
@@ -67,10 +69,15 @@ async function askOne(one: One, parts: WebhookParts): Promise<KubeObject | undef
   const { attributes, hook, type, place } = one;
   const { context } = attributes;
   try {
-    const verdict = await parts.calls.ask(attributes, { hook, type, mutating: true });
-    noteVerdict(context, hook, verdict);
-    if (!verdict.allowed) throw deniedBy(hook.name, verdict.status);
-    return patchedBy(one, verdict, parts);
+    let patched: KubeObject | undefined;
+    await counted(parts.metrics, { hook, attributes, step: 'admit' }, async () => {
+      const verdict = await parts.calls.ask(attributes, { hook, type, mutating: true });
+      noteVerdict(context, hook, verdict);
+      if (!verdict.allowed) return deniedBy(hook.name, verdict.status);
+      patched = patchedBy(one, verdict, parts);
+      return undefined;
+    });
+    return patched;
   } catch (error) {
     if (!(error instanceof HookFailure)) throw error;
     if (!hook.ignoreFailures) throw internalError(error.message);
@@ -103,7 +110,7 @@ function patchedBy(
       `admission webhook ${quoteGo(hook.name)} attempted to modify the object, which is not supported for this operation`,
     );
   if (patchType !== 'JSONPatch')
-    throw new HookFailure(hook, `unsupported patch type ${quoteGo(patchType)}`);
+    throw new HookFailure(hook, `unsupported patch type ${quoteGo(patchType)}`, 400);
   let patched: KubeObject;
   try {
     const value = applyJsonPatch(shown as unknown as JsonObject, operations);

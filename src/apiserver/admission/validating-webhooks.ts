@@ -6,6 +6,7 @@ import { internalError, matchHook } from './matching.ts';
 import { noteVerdict, type WebhookParts } from './mutating-webhooks.ts';
 import { deniedBy } from './review.ts';
 import { HookFailure } from './webhook-calls.ts';
+import { counted } from './webhook-metrics.ts';
 
 /** @throws ApiError the refusal that came first */
 export async function validateByWebhooks(
@@ -34,13 +35,15 @@ export async function validateByWebhooks(
 async function askOne(
   attributes: Attributes,
   { hook, type, index }: { hook: Hook; type: ResourceType; index: number },
-  { calls }: WebhookParts,
+  { calls, metrics }: WebhookParts,
 ): Promise<void> {
   const { context } = attributes;
   try {
-    const verdict = await calls.ask(attributes, { hook, type, mutating: false });
-    noteVerdict(context, hook, verdict);
-    if (!verdict.allowed) throw deniedBy(hook.name, verdict.status);
+    await counted(metrics, { hook, attributes, step: 'validating' }, async () => {
+      const verdict = await calls.ask(attributes, { hook, type, mutating: false });
+      noteVerdict(context, hook, verdict);
+      return verdict.allowed ? undefined : deniedBy(hook.name, verdict.status);
+    });
   } catch (error) {
     if (!(error instanceof HookFailure)) throw error;
     if (!hook.ignoreFailures) throw internalError(error.message);

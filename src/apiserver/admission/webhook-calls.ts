@@ -27,8 +27,12 @@ export type OpenWebhook = (server: string, authorities: string | undefined) => T
 export class HookFailure extends Error {
   override readonly name = 'HookFailure';
 
-  constructor(hook: Hook, why: string) {
+  /** What kube-apiserver counts it as. */
+  readonly code: number;
+
+  constructor(hook: Hook, why: string, code = 503) {
     super(`failed calling webhook ${quoteGo(hook.name)}: ${why}`);
+    this.code = code;
   }
 }
 
@@ -68,6 +72,7 @@ export class WebhookCalls {
       throw new HookFailure(
         hook,
         'could not create admission objects: webhook does not accept known AdmissionReview versions (v1, v1beta1)',
+        400,
       );
     const uid = uuid(this.#options.random);
     const body = encodeJson(reviewOf(attributes, { type, uid, version }));
@@ -141,7 +146,8 @@ export class WebhookCalls {
 
 function checkDryRun({ dryRun }: Attributes, hook: Hook): void {
   if (!dryRun) return;
-  if (hook.sideEffects === undefined) throw new HookFailure(hook, 'Webhook SideEffects is nil');
+  if (hook.sideEffects === undefined)
+    throw new HookFailure(hook, 'Webhook SideEffects is nil', 400);
   if (hook.sideEffects !== 'None' && hook.sideEffects !== 'NoneOnDryRun')
     throw new ApiError(
       'BadRequest',
@@ -165,7 +171,7 @@ function readAnswer(hook: Hook, { status, headers }: TransportResponse, bytes: B
   if (status < 200 || status > 299) {
     const isText = String(headers['content-type'] ?? 'text/').startsWith('text/');
     const text = isText ? bytes.toString('utf8', 0, shownMax).trim() : '';
-    throw new HookFailure(hook, `failed to call webhook: ${refusalOf(status, text)}`);
+    throw new HookFailure(hook, `failed to call webhook: ${refusalOf(status, text)}`, status);
   }
   try {
     const { value } = parseJson(bytes);

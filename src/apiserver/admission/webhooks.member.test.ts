@@ -445,4 +445,22 @@ test('webhooks see and do what they see and do in a real kube-apiserver', async 
       const [ours, real] = ['ours', 'real'].map((who) => outcome[who]!.split('\n'));
       assert.deepEqual(ours, real);
     });
+  await t.test('and count it alike', async () => {
+    const { stdout } = await both.fleet.members[0]!.kubectl('get', '--raw', '/metrics');
+    const ours = countedIn(both.metrics.render());
+    assert.deepEqual(ours, countedIn(stdout));
+    assert.ok(ours.length > 50, ours.join());
+  });
 });
+
+/** Series of webhooks without their values: the real one repeats some calls. */
+function countedIn(metrics: string): string[] {
+  const series = /^apiserver_admission_webhook_\w+(?:total|count)\{(?!.*"probe)(.*)\} /;
+  const lines = metrics.split('\n').filter((line) => series.test(line));
+  return lines
+    .map((line) => {
+      const [name, labels] = line.slice(0, line.lastIndexOf('} ')).split('{') as [string, string];
+      return `${name}{${labels.split(',').sort().join()}}`;
+    })
+    .sort();
+}

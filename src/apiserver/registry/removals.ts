@@ -138,14 +138,20 @@ export class Removals {
     if (groupResource(type) === definitionsResource && metadata.deletionTimestamp === undefined)
       return markedDefinition(object, this.#options.clock.now());
     const finalizers = this.#finalizers(object, type, options);
+    const annotations = withDefaulted(object, type, { options, finalizers });
     const isNamespace = type.group === '' && type.resource === 'namespaces';
-    if (metadata.deletionTimestamp !== undefined && finalizers === metadata.finalizers)
+    if (
+      metadata.deletionTimestamp !== undefined &&
+      finalizers === metadata.finalizers &&
+      annotations === undefined
+    )
       return object;
     return {
       ...object,
       metadata: {
         ...metadata,
         ...(finalizers === undefined ? {} : { finalizers }),
+        ...(annotations === undefined ? {} : { annotations }),
         ...(metadata.deletionTimestamp !== undefined || metadata.generation === undefined
           ? {}
           : { generation: metadata.generation + 1 }),
@@ -175,6 +181,11 @@ const collecting: ReadonlySet<string> = new Set(['foregroundDeletion', 'orphan']
 
 /** kube-apiserver leaves their dependents alone unless it is told otherwise. */
 const orphanedByDefault: ReadonlySet<string> = new Set(['jobs.batch', 'replicationcontrollers']);
+/**
+ * Annotation on what waits for its dependents to be orphaned because that is its kind's default:
+ * nobody has asked for more than that to be left behind.
+ */
+export const orphansByDefault = 'ubernetes.dev/orphans-by-default';
 /** Nobody depends on them. */
 const uncollected: ReadonlySet<string> = new Set(['events', 'events.events.k8s.io']);
 
@@ -193,6 +204,26 @@ function wantedFinalizer(
   if (finalizers.includes('orphan')) return 'orphan';
   if (finalizers.includes('foregroundDeletion')) return 'foregroundDeletion';
   return orphanedByDefault.has(resource) ? 'orphan' : undefined;
+}
+
+/** The annotations of an object that is marked for deletion now, where they change. */
+function withDefaulted(
+  { metadata }: KubeObject,
+  type: ResourceType,
+  { options, finalizers }: { options: DeleteOptions; finalizers: string[] | undefined },
+): Record<string, string> | undefined {
+  const { annotations, deletionTimestamp } = metadata;
+  if (options.propagationPolicy !== undefined) {
+    if (annotations?.[orphansByDefault] === undefined) return undefined;
+    const { [orphansByDefault]: _, ...others } = annotations;
+    return others;
+  }
+  const byDefault =
+    deletionTimestamp === undefined &&
+    orphanedByDefault.has(groupResource(type)) &&
+    finalizers?.includes('orphan') === true &&
+    metadata.finalizers?.includes('orphan') !== true;
+  return byDefault ? { ...annotations, [orphansByDefault]: 'true' } : undefined;
 }
 
 interface Deletion {
