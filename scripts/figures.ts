@@ -30,7 +30,8 @@ const intro = `# Propagation beside direct writes
 From a user's write to the change seen on a watch in **all** members: Deployments of 3.7 KB, 16 writes in
 flight, real kube-apiservers 1.37 on an etcd that waits for the disk, everything on one machine. "Direct"
 is the same client code writing to the members itself, in turn with ours in one run. Medians of the
-rounds, smallest and largest in brackets.
+rounds, smallest and largest in brackets. Drift: from the answer to an edit in a member until a watch
+shows the old value again.
 `;
 
 /** The page about propagation. */

@@ -49,7 +49,7 @@ const decidersAtWork = 64;
  * News of copies come in swarms, one from every cluster: a decision about them waits this long for
  * the rest, milliseconds.
  */
-const gatherMs = 5;
+const gatherMs = 40;
 /** How long the first decisions wait for members to show themselves after a start, milliseconds. */
 const firstLookMs = 3000;
 /**

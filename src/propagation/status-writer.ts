@@ -18,7 +18,7 @@ import type { Unit, Units } from './unit.ts';
 /** Between two status writes of one template, milliseconds. */
 const spacingMs = 100;
 /** Copies in many clusters report at nearly the same time: the sum waits for them, milliseconds. */
-const gatherMs = 5;
+const gatherMs = 40;
 
 export interface StatusWriterOptions {
   readonly client: RestClient;
