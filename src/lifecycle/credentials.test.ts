@@ -6,6 +6,7 @@ import { Pkcs10CertificateRequestGenerator, X509Certificate } from '@peculiar/x5
 import { createAuthority, generateKeys } from '../apiserver/auth/certificates.ts';
 import { ServiceAccountTokens } from '../apiserver/auth/service-account-tokens.ts';
 import { clientSigner } from '../apiserver/auth/signing-requests.ts';
+import { settled } from '../apiserver/registry/world.fixture.ts';
 import { type KubeObject, valueAt } from '../kube/object.ts';
 import { CertificateSigner } from './certificate-signer.ts';
 import { ownApi, until } from './own-api.fixture.ts';
@@ -120,6 +121,7 @@ test('what is not for clients fails, what is settled or forgotten goes', async (
     const failed = async (): Promise<boolean> =>
       JSON.stringify(await read('server')).includes('SignerValidationFailure');
     await until(world, failed);
+    await settled();
     assert.equal(valueAt(await read('other'), 'status', 'certificate'), undefined);
     world.clock.advance(hourMs + 1000);
     await until(world, async () => (await read('denied')) === undefined);
