@@ -19,6 +19,13 @@ export class Mirror {
     this.#listeners.push(listener);
   }
 
+  /** As it is now, following nothing. */
+  copy(): Mirror {
+    const copy = new Mirror();
+    for (const [key, kept] of this.#kept) copy.#kept.set(key, kept);
+    return copy;
+  }
+
   /** Follows another store from now on: the one before was lost in a crash. */
   async attach(store: Store): Promise<void> {
     this.#detach?.();

@@ -230,4 +230,44 @@ test('a copy whose answer was lost goes when its cluster is no longer chosen', a
   assert.equal((await entry('a.configmaps', 'alder'))?.state, 'NotChosen');
 });
 
+test('a copy that lost its label goes with its template (seed 10024)', async (t) => {
+  const { world, user, copy } = await fleet(t);
+  await user((client) => client.create(collection, configMap('first')));
+  await world.timeline.run(5000);
+  const { line, sandbox } = world.members.get('alder')!;
+  line.set({ kind: 'busy', status: 429, share: 1 });
+  const labels = { 'ubernetes.dev/federation': null };
+  const robbed = { type: 'application/merge-patch+json', body: { metadata: { labels } } } as const;
+  await world.timeline.finish(sandbox.client.patch(path, robbed), 10_000);
+  await world.timeline.run(1000);
+  await user((client) => client.remove(path));
+  await world.timeline.run(1000);
+  assert.ok(copy('alder', configMaps, 'a') !== undefined, 'nothing could be written');
+  line.set(sound);
+  await world.timeline.run(60_000);
+  assert.equal(copy('alder', configMaps, 'a'), undefined);
+});
+
+test('a copy that lost its label goes when its cluster is no longer chosen (seed 10087)', async (t) => {
+  const { world, user, copy } = await fleet(t);
+  await user((client) => client.create(collection, configMap('first')));
+  await world.timeline.run(5000);
+  const { line, sandbox } = world.members.get('alder')!;
+  line.set({ kind: 'busy', status: 429, share: 1 });
+  const away = { metadata: { annotations: { [selectorAnnotation]: onlyGold } } };
+  const type = 'application/merge-patch+json' as const;
+  await user((client) => client.patch(path, { type, body: away }));
+  const tin = { metadata: { labels: { tier: 'tin' } } };
+  const alder = pathOf({ ...clusterType, name: 'alder' });
+  await user((client) => client.patch(alder, { type, body: tin }));
+  const robbed = { metadata: { labels: { 'ubernetes.dev/federation': null } } };
+  await world.timeline.run(20_000);
+  await world.timeline.finish(sandbox.client.patch(path, { type, body: robbed }), 10_000);
+  await world.timeline.run(5000);
+  assert.ok(copy('alder', configMaps, 'a') !== undefined, 'nothing could be written');
+  line.set(sound);
+  await world.timeline.run(60_000);
+  assert.equal(copy('alder', configMaps, 'a'), undefined);
+});
+
 const onlyGold = JSON.stringify([{ key: 'tier', operator: 'In', values: ['gold'] }]);

@@ -38,6 +38,14 @@ export interface Observer {
   onCommit?(changes: readonly Change[], world: World): void;
 }
 
+/** The content of a store. */
+export interface Stored {
+  readonly mirror: Mirror;
+}
+
+/** Longest that a write is on its way to a member, milliseconds. */
+export const onItsWayMs = 5000;
+
 /** The federation is killed after so many more commits or writes to members. */
 export interface Doom {
   commits?: number;
@@ -81,6 +89,8 @@ export class World {
   /** As it was some commits ago, for planted bugs. */
   #earlier: MemorySnapshot | undefined;
   #doom: Doom = {};
+  /** What was stored when a backup was last restored. */
+  #lost: (Stored & { readonly at: number }) | undefined;
   readonly #options: WorldOptions;
 
   constructor(options: WorldOptions) {
@@ -96,6 +106,15 @@ export class World {
     await this.startFederation();
     for (const name of memberNames.slice(0, members)) await this.join(name);
     await this.timeline.run(5000);
+  }
+
+  /**
+   * What was stored when a write was sent that arrives now: just after a backup was restored, it
+   * may have been sent by the process before.
+   */
+  get whenSent(): readonly Stored[] {
+    const lost = this.#lost;
+    return lost !== undefined && this.clock.now() - lost.at < onItsWayMs ? [this, lost] : [this];
   }
 
   log(line: string): void {
@@ -174,6 +193,7 @@ export class World {
 
   /** The next start is from this copy. */
   restore(disk: MemorySnapshot): void {
+    this.#lost = { mirror: this.mirror.copy(), at: this.clock.now() };
     this.killFederation('to restore a backup');
     this.#disk = disk;
   }

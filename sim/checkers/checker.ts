@@ -6,7 +6,7 @@ import { type Mark, markOf } from '../../src/propagation/mark.ts';
 import type { Faults } from '../faults.ts';
 import { storeKey } from '../mirror.ts';
 import type { WriteTarget } from '../wire.ts';
-import type { Observer, World } from '../world.ts';
+import type { Observer, Stored, World } from '../world.ts';
 
 export interface Checker extends Observer {
   /** 'I1' … as in docs/internals/invariants.md. */
@@ -40,9 +40,9 @@ export interface StoredDecision {
 
 const records = 'records.ubernetes.dev';
 
-export function decisionOf(world: World, uid: string): StoredDecision | undefined {
+export function decisionOf({ mirror }: Stored, uid: string): StoredDecision | undefined {
   const key = storeKey({ group: records, resource: 'decisions', name: uid });
-  return decisionIn(world.mirror.get(key));
+  return decisionIn(mirror.get(key));
 }
 
 export function decisionIn(record: KubeObject | undefined): StoredDecision | undefined {
@@ -52,9 +52,9 @@ export function decisionIn(record: KubeObject | undefined): StoredDecision | und
   return { ...decision, removing: spec.removing };
 }
 
-export function hasTombstone(world: World, uid: string): boolean {
+export function hasTombstone({ mirror }: Stored, uid: string): boolean {
   const key = storeKey({ group: records, resource: 'tombstones', name: uid });
-  return world.mirror.get(key) !== undefined;
+  return mirror.get(key) !== undefined;
 }
 
 /** What the federation keeps in a member for itself. */
@@ -64,12 +64,12 @@ export function isOwn({ namespace, resource, name }: WriteTarget): boolean {
   return resource.startsWith('clusterrole') && name.startsWith('ubernetes-');
 }
 
-export function clusterObject(world: World, name: string): KubeObject | undefined {
-  return world.mirror.get(storeKey({ group: 'ubernetes.dev', resource: 'clusters', name }));
+export function clusterObject({ mirror }: Stored, name: string): KubeObject | undefined {
+  return mirror.get(storeKey({ group: 'ubernetes.dev', resource: 'clusters', name }));
 }
 
-export function isLeaving(world: World, cluster: string): boolean {
-  return clusterObject(world, cluster)?.metadata.deletionTimestamp !== undefined;
+export function isLeaving(stored: Stored, cluster: string): boolean {
+  return clusterObject(stored, cluster)?.metadata.deletionTimestamp !== undefined;
 }
 
 /**

@@ -12,6 +12,7 @@ import {
   decisionOf,
   isBlocked,
   isLeaving,
+  type StoredDecision,
 } from './checker.ts';
 
 const deployments = storeKey({ group: 'apps', resource: 'deployments', name: '' });
@@ -29,17 +30,28 @@ interface Wish {
 export function sums(): Checker {
   /** By uid: what its template asked for, the newest last. */
   const wishes = new Map<string, Wish[]>();
+  /** By uid: the decision before. */
+  const before = new Map<string, StoredDecision>();
   return {
     name: 'I2',
     onCommit(changes: readonly Change[], world) {
       for (const { key, entry } of changes) {
         if (entry === undefined) continue;
         if (key.startsWith(deployments)) noteWish(wishes, world.mirror.get(key)!, world);
-        if (key.startsWith(decisions)) checkDecision(wishes, key, world);
+        if (!key.startsWith(decisions)) continue;
+        const uid = key.slice(decisions.length);
+        const decision = decisionIn(world.mirror.get(key))!;
+        // A member that nothing could be written to has come back with its old share: the sum goes
+        // down to what is wanted in steps, of which none may add anything.
+        if (raises(decision, before.get(uid))) checkDecision(wishes, { uid, decision }, world);
+        before.set(uid, decision);
       }
     },
     onServe(world) {
       wishes.clear();
+      before.clear();
+      for (const [key, record] of world.mirror.under(decisions))
+        before.set(key.slice(decisions.length), decisionIn(record)!);
       for (const [, template] of world.mirror.under(deployments)) noteWish(wishes, template, world);
     },
     atRest(world) {
@@ -60,10 +72,20 @@ function noteWish(wishes: Map<string, Wish[]>, template: KubeObject, world: Worl
   wishes.set(uid, [...known, { replicas, budget, until: Number.POSITIVE_INFINITY }]);
 }
 
-function checkDecision(wishes: Map<string, Wish[]>, key: string, world: World): void {
-  const decision = decisionIn(world.mirror.get(key))!;
+function raises(now: StoredDecision, known: StoredDecision | undefined): boolean {
+  // A later number than ours: of a history that a restored backup has undone.
+  const before = known !== undefined && known.number < now.number ? known : undefined;
+  return Object.entries(now.clusters).some(
+    ([name, { share = 0 }]) => share > (before?.clusters[name]?.share ?? 0),
+  );
+}
+
+function checkDecision(
+  wishes: Map<string, Wish[]>,
+  { uid, decision }: { uid: string; decision: StoredDecision },
+  world: World,
+): void {
   if (decision.mode !== 'Divide') return;
-  const uid = key.slice(decisions.length);
   const now = world.clock.now();
   const recent = (wishes.get(uid) ?? []).filter(({ until }) => until >= now - graceMs);
   if (recent.length === 0) return;

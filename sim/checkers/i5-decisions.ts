@@ -5,10 +5,8 @@
 import { valueAt } from '../../src/kube/object.ts';
 import { copyOfAnnotation } from '../../src/propagation/mark.ts';
 import { storeKey } from '../mirror.ts';
+import { onItsWayMs, type Stored } from '../world.ts';
 import { type Checker, decisionIn, decisionOf, isOwn, markIn } from './checker.ts';
-
-/** Longest that a write is on its way, milliseconds. */
-const onItsWayMs = 5000;
 
 const decisions = storeKey({ group: 'records.ubernetes.dev', resource: 'decisions', name: '' });
 
@@ -45,7 +43,8 @@ export function storedFirst(): Checker {
       const marked = typeof said === 'string' ? said.split('/').at(-1) : undefined;
       const uid = marked ?? markIn(world, cluster, before)?.uid;
       if (uid === undefined) return;
-      if (decisionOf(world, uid)?.clusters[cluster] === undefined) {
+      const names = (stored: Stored) => decisionOf(stored, uid)?.clusters[cluster] !== undefined;
+      if (!world.whenSent.some(names)) {
         const since =
           world.clock.now() - (droppedAt.get(`${uid} ${cluster}`) ?? Number.NEGATIVE_INFINITY);
         if (since < onItsWayMs) return;

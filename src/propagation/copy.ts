@@ -69,10 +69,14 @@ export class Copy {
     this.live = object;
     this.unsure = false;
     this.mark = mark;
+    this.goneFrom.delete(mark.uid);
     return true;
   }
 
-  /** The member says that it is gone; `last` is the object as it was then. */
+  /**
+   * The watch says that it is gone; `last` is the object as it was then. It may only have lost its
+   * label, and with it its place in the watch.
+   */
   observeGone(last: KubeObject): boolean {
     const { uid, resourceVersion } = last.metadata;
     this.#gone = { metadata: { uid, resourceVersion } as KubeObject['metadata'] };
@@ -88,7 +92,6 @@ export class Copy {
   }
 
   forget(): void {
-    if (this.mark !== undefined) this.goneFrom.add(this.mark.uid);
     this.live = undefined;
     this.unsure = false;
     this.mark = undefined;

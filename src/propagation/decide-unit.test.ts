@@ -165,6 +165,8 @@ test('a cluster that is no longer named owes an answer until its copy is gone', 
   stored(unit, to('a'), { b: 'Delete' });
   assert.deepEqual(removingAfter(unit, to('a'), everywhere), { b: 'Delete' });
   unit.copy('b').forget();
+  assert.deepEqual(removingAfter(unit, to('a'), everywhere), { b: 'Delete' }, 'in no watch');
+  unit.copy('b').goneFrom.add('u');
   assert.deepEqual(removingAfter(unit, to('a'), everywhere), {});
 });
 

@@ -182,7 +182,9 @@ export function removingAfter(
 
 function owes(unit: Unit, cluster: string): boolean {
   const copy = unit.copies.get(cluster);
-  if (copy === undefined) return true;
-  if (copy.unsure) return true;
-  return copy.live !== undefined && copy.mark?.uid === unit.template?.metadata.uid;
+  if (copy === undefined || copy.unsure) return true;
+  const uid = unit.template?.metadata.uid;
+  if (copy.live !== undefined) return copy.mark?.uid === uid;
+  // One that only lost its label is in no watch: it is gone when the executor has looked.
+  return uid !== undefined && !copy.goneFrom.has(uid);
 }

@@ -336,7 +336,8 @@ export class Executor {
       namespacedTypes: this.#options.namespacedTypes(),
     });
     if (strangers !== undefined) return this.#keepForStrangers(unit, copy, strangers);
-    const policy = unit.tombstones.get(copy.mark!.uid)?.spec.propagationPolicy ?? 'Background';
+    const template = copy.mark!.uid;
+    const policy = unit.tombstones.get(template)?.spec.propagationPolicy ?? 'Background';
     const { uid, resourceVersion } = live.metadata;
     try {
       const answer = await this.#client.delete(this.#path(unit), {
@@ -345,8 +346,10 @@ export class Executor {
       });
       const said = answer.object<KubeObject>();
       const gone = said.kind === 'Status' || said.metadata.deletionTimestamp === undefined;
-      if (gone) copy.forget();
-      else copy.observe(said, this.#options.federation);
+      if (gone) {
+        copy.forget();
+        copy.goneFrom.add(template);
+      } else copy.observe(said, this.#options.federation);
       this.#options.onCopyChange(unit, 'copy');
       // The name is free for whatever template bears it now.
       return gone ? 'again' : undefined;
@@ -446,7 +449,7 @@ export class Executor {
    */
   async #lookAgain(unit: Unit, copy: Copy): Promise<'again' | undefined> {
     if (copy.live !== undefined) return undefined;
-    const unseen = unit.unanswered().filter((uid) => !copy.goneFrom.has(uid));
+    const unseen = unit.goingFrom(this.cluster).filter((uid) => !copy.goneFrom.has(uid));
     if (unseen.length === 0 && !copy.unsure) return undefined;
     const answer = await this.#client.find(this.#path(unit));
     for (const uid of unseen) copy.goneFrom.add(uid);

@@ -158,6 +158,15 @@ export class Unit {
     return open;
   }
 
+  /** uids of templates whose copy should go from the cluster, and may stand there still. */
+  goingFrom(cluster: string): string[] {
+    const { decision } = this;
+    const going = this.unanswered();
+    if (decision !== undefined && Object.hasOwn(decision.spec.removing, cluster))
+      going.push(decision.spec.template.uid);
+    return going;
+  }
+
   /** Nothing is left to say about a deleted template. True when its tombstone was known. */
   forgetTemplate(uid: string): boolean {
     this.answered.delete(uid);
