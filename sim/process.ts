@@ -92,8 +92,9 @@ export class FederationProcess {
       preflight,
     });
     const federation = await this.orCrash(starting);
-    const { client, members } = federation;
-    this.#recovery = new Recovery({ store, members, client, clock, random, log: silentLogger });
+    const { client, members, starts } = federation;
+    const log = silentLogger;
+    this.#recovery = new Recovery({ store, starts, members, client, clock, random, log });
     this.#recovery.start();
     this.#federation = federation;
   }

@@ -92,6 +92,36 @@ test('a template made anew takes over the copies of a history that was lost (see
   }
 });
 
+test('a restored backup does not write, though it has overtaken the leases and was started again', async (t) => {
+  const { world, user, copy } = await fleet(t);
+  const backup = world.backup()!;
+  const written = world.process!.store.revision;
+  await user((client) => client.create(collection, configMap('lost')));
+  await world.timeline.run(15_000);
+  for (const { line } of world.members.values()) line.set({ kind: 'refusing' });
+  world.restore(backup);
+  await world.startFederation();
+  for (let i = 0; i < 50; i++)
+    await user((client) => client.create(collection, configMap('new', `b${i}`)));
+  assert.ok(world.process!.store.revision > written + 50);
+  await world.stopFederation();
+  await world.startFederation();
+  for (const { line } of world.members.values()) line.set(sound);
+  await world.timeline.run(60_000);
+  for (const name of clusters) {
+    assert.equal(world.process!.federation!.members.get(name)?.health.reason, 'RevisionAhead');
+    assert.equal(copy(name, configMaps, 'b0'), undefined, `${name} was written to`);
+  }
+  await world.acceptRollback();
+  await world.timeline.run(30_000);
+  for (const name of clusters) assert.ok(copy(name, configMaps, 'b0') !== undefined, name);
+  await world.stopFederation();
+  await world.startFederation();
+  await world.timeline.run(10_000);
+  for (const name of clusters)
+    assert.equal(world.process!.federation!.members.get(name)?.health.writable, true);
+});
+
 test('what may run once is taken over where it runs, not begun elsewhere', async (t) => {
   const { world, user, copy } = await fleet(t);
   const sets = pathOf({ ...statefulSets, namespace: 'default' });

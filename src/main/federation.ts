@@ -40,6 +40,7 @@ import { Preflight } from '../propagation/preflight.ts';
 import { releaseCopies } from '../propagation/release.ts';
 import { MemberServices } from '../propagation/service-transport.ts';
 import type { TemplateTypes } from '../propagation/templates.ts';
+import { Starts } from '../reconcile/starts.ts';
 import { meteredStore } from '../store/metered.ts';
 import type { Store } from '../store/store.ts';
 import { Access, type FurtherAccess } from './access.ts';
@@ -94,6 +95,8 @@ export interface Federation {
   readonly propagation: Propagation;
   readonly access: Access;
   readonly catalog: Catalog;
+  /** What recovery from a restored backup goes on from. */
+  readonly starts: Starts;
   stop(): Promise<void>;
 }
 
@@ -103,6 +106,7 @@ const itself: User = { name: 'system:ubernetes', groups: ['system:masters'], ext
 export async function startFederation(given: FederationOptions): Promise<Federation> {
   const options = counted(given);
   const { store, telemetry } = options;
+  const starts = await Starts.open(store, options.random);
   const parts: Parts = {};
   const schemaOf = (type: ResourceType) => parts.catalog?.schemaOf(type);
   const access = new Access({ ...options, ...accounts(options), schemaOf });
@@ -114,7 +118,7 @@ export async function startFederation(given: FederationOptions): Promise<Federat
   const home = await client.get('/api/v1/namespaces/kube-system');
   const federation = home.object<KubeObject>().metadata.uid!;
   const types = templateTypes(api.catalog);
-  const shared = { ...options, client, federation, types };
+  const shared = { ...options, client, federation, types, starts };
   const members = membersOf(shared, api.catalog);
   parts.isMember = (name) => members.get(name) !== undefined;
   await members.start();
@@ -156,6 +160,7 @@ export async function startFederation(given: FederationOptions): Promise<Federat
     propagation,
     access,
     catalog: api.catalog,
+    starts,
     async stop() {
       await stopLifecycle();
       await propagation.stop();
@@ -241,19 +246,24 @@ async function serveApi(
 }
 
 function membersOf(
-  options: FederationOptions & { client: RestClient; federation: string; types: TemplateTypes },
+  options: FederationOptions & {
+    client: RestClient;
+    federation: string;
+    types: TemplateTypes;
+    starts: Starts;
+  },
   catalog: Catalog,
 ): MembersController {
-  const { federation, types, store } = options;
+  const { federation, types, store, starts } = options;
   return new MembersController({
     ...options,
     federation: {
       id: federation,
       instance: options.instance,
       term: options.term,
+      process: starts.process,
       currentRevision: () => store.revision,
-      // A restored backup goes on when its revisions have been advanced: see recovery.ts.
-      acceptRollback: () => false,
+      reach: (process) => starts.reach(process),
     },
     onTypes: (name, found) => catalog.setMember(name, found),
     onGone: (name) => catalog.removeMember(name),

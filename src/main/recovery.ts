@@ -1,7 +1,6 @@
 /**
  * After a restored backup: when the user accepts what is lost, revisions go on beyond all that
- * members have seen, and
- * so their leases let us write again.
+ * members have seen, and their leases let us write again.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -12,7 +11,9 @@ import { type KubeObject, valueAt } from '../kube/object.ts';
 import { pathOf } from '../kube/resource.ts';
 import { leaseName } from '../members/connection.ts';
 import type { MemberSet } from '../members/member-set.ts';
-import { annotations } from '../reconcile/lease.ts';
+import { recordOf } from '../reconcile/lease.ts';
+import type { LeaseRecord } from '../reconcile/lease-decision.ts';
+import type { Starts } from '../reconcile/starts.ts';
 import type { RecoverableStore } from '../store/store.ts';
 
 const target = '/api/v1/namespaces/ubernetes-system/configmaps';
@@ -22,6 +23,7 @@ const margin = 1_000_000;
 
 export interface RecoveryOptions {
   readonly store: RecoverableStore;
+  readonly starts: Starts;
   readonly members: MemberSet;
   /** The federation's own API. */
   readonly client: RestClient;
@@ -54,12 +56,13 @@ export class Recovery {
   }
 
   async #goOn(): Promise<void> {
-    const { store, members, client, log } = this.#options;
-    const seen = await Promise.all(
-      members.list().map(({ client: member }) => leaseRevision(member)),
-    );
-    const highest = Math.max(store.revision, ...seen);
-    if (highest > store.revision) await store.advance(highest + margin);
+    const { store, starts, members, client, log } = this.#options;
+    const leases = await Promise.all(members.list().map(({ client: member }) => leaseIn(member)));
+    const seen = leases.flatMap((lease) => lease ?? []);
+    if (seen.some(({ process, revision }) => revision > starts.reach(process))) {
+      await store.advance(Math.max(store.revision, ...seen.map((it) => it.revision)) + margin);
+      await starts.accept();
+    }
     log.info('goes on after a restored backup', { revision: store.revision });
     const data = { accept: 'done', revision: String(store.revision) };
     await client.patch(`${target}/${name}`, {
@@ -69,15 +72,15 @@ export class Recovery {
   }
 }
 
-/** The highest revision that a member's writer Lease has seen; 0 when it cannot be asked. */
-async function leaseRevision(member: RestClient): Promise<number> {
+/** What a member's writer Lease says; undefined when it cannot be asked. */
+async function leaseIn(member: RestClient): Promise<LeaseRecord | undefined> {
   const group = 'coordination.k8s.io';
   const lease = { group, version: 'v1', resource: 'leases', namespace: 'ubernetes-system' };
   try {
     const answer = await member.get(pathOf({ ...lease, name: leaseName }));
-    return Number(answer.object().metadata.annotations?.[annotations.revision] ?? 0);
+    return recordOf(answer.object());
   } catch {
     // It is asked again when the user runs the command again.
-    return 0;
+    return undefined;
   }
 }

@@ -79,8 +79,8 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
     });
     const shutdown = shutdownOf(federation);
     await identity.start(federation.client);
-    const { client, members } = federation;
-    const recovery = new Recovery({ store, members, client, clock, random, log });
+    const { client, members, starts } = federation;
+    const recovery = new Recovery({ store, starts, members, client, clock, random, log });
     recovery.start();
     const server = await listen(options, { pki, federation, context });
     const apiService = new ApiService({

@@ -40,10 +40,12 @@ export interface FederationIdentity {
   readonly instance: string;
   /** Grows with every start. */
   readonly term: number;
+  /** Random, new in every process. */
+  readonly process: string;
   /** Highest revision of the store. */
   readonly currentRevision: () => number;
-  /** The user has accepted that a member was written by a newer store than ours. */
-  readonly acceptRollback: () => boolean;
+  /** Highest revision that another process can have seen in the past of our store. */
+  readonly reach: (process: string) => number;
 }
 
 /** Makes the transport to a member; the credential is asked for at every use. */
@@ -237,7 +239,7 @@ export class MemberConnection implements MemberPort {
   }
 
   #newLease(): WriterLease {
-    const { federation, clock, random } = this.#options;
+    const { federation, clock } = this.#options;
     const lease = new WriterLease({
       client: new RestClient(
         throughOf(() => this.#inner),
@@ -248,10 +250,10 @@ export class MemberConnection implements MemberPort {
       federation: federation.id,
       instance: federation.instance,
       term: federation.term,
+      process: federation.process,
       revision: federation.currentRevision,
-      acceptRollback: federation.acceptRollback,
+      reach: federation.reach,
       clock,
-      random,
       onChange: (state) => {
         if (this.#lease !== lease) return;
         this.#leaseState = state;

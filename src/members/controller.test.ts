@@ -59,8 +59,9 @@ class World {
         id: 'fed',
         instance: 'a',
         term: ++this.term,
+        process: `p${this.term}`,
         currentRevision: () => this.federation.revision,
-        acceptRollback: () => false,
+        reach: () => Number.POSITIVE_INFINITY,
       },
       openTransport: (cluster, credential) =>
         this.members.get(cluster.metadata.name!)!.with(() => credential()?.token),

@@ -180,6 +180,19 @@ test('One without a record is where its copy stands already', () => {
   assert.notEqual(chosen, 'full', 'a record would keep it there, a copy alone does not');
 });
 
+test('One without a record waits for the cluster where its copy stands, if that is out of reach', () => {
+  for (const { name } of three) {
+    const copies = new Map([[name, { ready: 1 }]]);
+    const away = three.map((each) =>
+      each.name === name ? cluster(name, { state: 'unreachable' }) : each,
+    );
+    const waiting = run({ mode: 'One', clusters: away, copies });
+    assert.deepEqual(waiting.decision.clusters, {});
+    assert.equal(waiting.unplacedReasons[0]?.reason, 'NoClusterReady');
+    assert.deepEqual(Object.keys(run({ mode: 'One', copies }).decision.clusters), [name]);
+  }
+});
+
 test('One that must leave its cluster goes first, and is made elsewhere when it is gone', () => {
   const first = run({ mode: 'One' });
   const [home] = Object.keys(first.decision.clusters) as [string];

@@ -86,17 +86,19 @@ function scopeInput(input: DecideInput, mode: Mode, clusters: readonly ClusterFa
   // A divided Job's completions cannot be divided again: it stays where it was begun.
   if (isDividedJob(input, mode)) return { clusters, choice, before, guard, pinned: () => true };
   if (mode !== 'One') return { clusters, choice, before, guard };
-  const roomy = holdersFirst(roomyFirst(clusters, input), input);
+  const { previous, copies } = input;
   const hand = (cluster: ClusterFacts): boolean =>
     cluster.state === 'draining' ||
     (cluster.state === 'lost' && input.frozen !== true && input.rules.failover?.mode === 'Move');
   return {
-    clusters: roomy,
+    clusters: roomyFirst(clusters, input),
     // A cluster that hands its copy over is not chosen, unless the copy owns data.
     choice: { ...choice, count: Math.min(choice?.count ?? 1, 1) },
     before,
     guard,
     lostStays: true,
+    // When nothing is on record it stays where a copy stands, also while that cannot be written to.
+    ...(previous === undefined ? { holds: (name: string) => copies.has(name) } : {}),
     ...(input.holdsData ? { pinned: () => true } : { excluded: hand }),
   };
 }
@@ -110,13 +112,6 @@ function roomyFirst(clusters: readonly ClusterFacts[], input: DecideInput): Clus
   const need = input.replicas ?? 1;
   const fits = (cluster: ClusterFacts): boolean => (input.rooms?.get(cluster.name) ?? need) >= need;
   return [...clusters.filter(fits), ...clusters.filter((cluster) => !fits(cluster))];
-}
-
-/** For One, when nothing is on record: where a copy stands already comes first. */
-function holdersFirst(clusters: ClusterFacts[], input: DecideInput): ClusterFacts[] {
-  if (input.previous !== undefined || input.copies.size === 0) return clusters;
-  const holds = (cluster: ClusterFacts): boolean => input.copies.has(cluster.name);
-  return [...clusters.filter(holds), ...clusters.filter((cluster) => !holds(cluster))];
 }
 
 function outcomeOf(input: DecideInput, mode: Mode, scope: Scope): Outcome {

@@ -35,6 +35,8 @@ export interface ScopeInput {
   readonly pinned?: (cluster: ClusterFacts) => boolean;
   /** Clusters that give their copy away, if there is another to give it to. */
   readonly excluded?: (cluster: ClusterFacts) => boolean;
+  /** Clusters that hold a copy that is on no record. */
+  readonly holds?: (name: string) => boolean;
 }
 
 export function scopeOf(input: ScopeInput): Scope {
@@ -72,10 +74,11 @@ export function scopeOf(input: ScopeInput): Scope {
 function selectOthers(input: ScopeInput, staying: (name: string) => boolean): Selection {
   const { clusters, choice, excluded } = input;
   const lostStays = input.lostStays === true;
-  const all = select({ clusters, choice, incumbent: staying, lostStays });
+  const incumbent = (name: string): boolean => staying(name) || input.holds?.(name) === true;
+  const all = select({ clusters, choice, incumbent, lostStays });
   if (!excluded || !all.chosen.some(excluded)) return all;
   const others = clusters.filter((cluster) => !excluded(cluster));
-  const rest = select({ clusters: others, choice, incumbent: staying, lostStays });
+  const rest = select({ clusters: others, choice, incumbent, lostStays });
   if (rest.chosen.length === 0) return all;
   const refused = new Map(rest.refused);
   const gives: ClusterReason = { reason: 'Draining', message: 'it gives its copies away' };

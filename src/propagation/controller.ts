@@ -300,14 +300,15 @@ export class Propagation {
   }
 
   /**
-   * Members that could be written but whose copies of the type are not known yet; they are listed
-   * now.
+   * Members that answer to us but whose copies of the type are not known yet; they are listed now.
    */
   #unlisted(unit: Unit): ReadonlySet<string> {
     const names = new Set<string>();
     for (const [name, executor] of this.#executors) {
       if (executor.knows(unit.type) || executor.lacks(unit.type)) continue;
-      if (!this.#options.members.get(name)?.health.writable) continue;
+      const { writable, reason } = this.#options.members.get(name)?.health ?? {};
+      // Until a rollback is accepted nothing is written, but what the lost history left is there.
+      if (!writable && reason !== 'RevisionAhead') continue;
       names.add(name);
       executor.watch(unit.type, () => this.#deciders.add(unit.key));
     }

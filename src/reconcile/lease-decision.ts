@@ -13,10 +13,8 @@ export interface LeaseClaim {
    * predecessor.
    */
   readonly term: number;
-  /** Highest revision of this federation's store. */
-  readonly revision: number;
-  /** The user has said that a store behind the member is to be gone on with. */
-  readonly acceptRollback: boolean;
+  /** Highest revision that who wrote the record can have seen in the past of our store. */
+  readonly reach: number;
 }
 
 /** What stands in the member. */
@@ -54,11 +52,11 @@ export function decideLease(
       `another federation (${record.federation}) is the writer of this cluster`,
     );
   }
-  if (record.revision > claim.revision && !claim.acceptRollback) {
+  if (record.revision > claim.reach) {
     return refuse(
       'RevisionAhead',
-      `the cluster was written at store revision ${record.revision}, ours is ${claim.revision}: ` +
-        'this federation runs on an older copy of its data',
+      `the cluster was written at store revision ${record.revision}, which our data has not ` +
+        'seen: this federation runs on an older copy of its data',
     );
   }
   if (record.process === claim.process) return { take: true, term: record.term };

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { StepClock } from '../base/clock.ts';
-import { SeededRandom } from '../base/random.ts';
 import { RestClient } from '../client/rest.ts';
 import { TinyApi } from '../client/tiny-api.ts';
 import { type LeaseOptions, recordOf, WriterLease } from './lease.ts';
@@ -19,8 +18,7 @@ const claim: LeaseClaim = {
   instance: 'a',
   process: 'p2',
   term: 5,
-  revision: 100,
-  acceptRollback: false,
+  reach: 100,
 };
 const record: LeaseRecord = {
   holder: 'fed/a',
@@ -45,14 +43,8 @@ const cases: [string, Partial<LeaseClaim>, Partial<LeaseRecord> | undefined, num
   ['a stranger, expired', {}, { federation: 'other' }, 1e9, 'HeldByStranger'],
   ['a restored backup', {}, { revision: 101 }, 1e9, 'RevisionAhead'],
   ['a restored backup, even when released', {}, { revision: 101, holder: '' }, 0, 'RevisionAhead'],
-  ['a restored backup, accepted', { acceptRollback: true }, { revision: 101 }, 0, 'take 5'],
-  [
-    'a stranger is not taken by accepting',
-    { acceptRollback: true },
-    { federation: 'x' },
-    1e9,
-    'HeldByStranger',
-  ],
+  ['a restored backup, accepted', { reach: 101 }, { revision: 101 }, 0, 'take 5'],
+  ['a stranger', { reach: 1e9 }, { federation: 'x', revision: 101 }, 1e9, 'HeldByStranger'],
 ];
 
 for (const [name, ours, theirs, unchanged, expected] of cases) {
@@ -75,10 +67,10 @@ function leaseOver(api: TinyApi, clock: StepClock, options: Partial<LeaseOptions
     federation: 'fed',
     instance: 'a',
     term: 1,
+    process: `p${options.term ?? 1}`,
     revision: () => 10,
-    acceptRollback: () => false,
+    reach: () => Number.POSITIVE_INFINITY,
     clock,
-    random: new SeededRandom(options.term ?? 1),
     onChange: (state) => changes.push(state.reason),
     ...options,
   });
@@ -197,7 +189,7 @@ test('never two writers: replicas that crash, pause, lose sight and come back', 
             const { lease } = leaseOver(transportOf(who), clock, {
               instance: `r${who}`,
               term: ++terms[who]!,
-              random: new SeededRandom(all.length + 1),
+              process: `p${all.length}`,
             });
             lease.start();
             alive[who] = lease;

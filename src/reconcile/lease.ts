@@ -1,7 +1,6 @@
 /** One writer: a Lease that is held by a monotonic clock and given up before it ends. */
 import type { Clock, Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
-import { type Random, uuid } from '../base/random.ts';
 import type { RestClient } from '../client/rest.ts';
 import { type KubeObject, valueAt } from '../kube/object.ts';
 import { ApiError } from '../kube/status.ts';
@@ -14,11 +13,13 @@ export interface LeaseOptions {
   readonly federation: string;
   readonly instance: string;
   readonly term: number;
+  /** Random, new in every process. */
+  readonly process: string;
   /** Highest revision of the store, asked at every renewal. */
   readonly revision: () => number;
-  readonly acceptRollback: () => boolean;
+  /** Highest revision that another process can have seen in the past of our store. */
+  readonly reach: (process: string) => number;
   readonly clock: Clock;
-  readonly random: Random;
   /** How long others keep off after our last renewal, milliseconds. */
   readonly durationMs?: number;
   /** Runs when `state` has changed; must not throw. */
@@ -56,7 +57,6 @@ const path = { group: 'coordination.k8s.io', version: 'v1', resource: 'leases' }
 export class WriterLease {
   readonly #options: LeaseOptions;
   readonly #durationMs: number;
-  readonly #process: string;
   #state: LeaseState;
   /** The Lease as it last stood in the server. */
   #lease: KubeObject | undefined;
@@ -71,7 +71,6 @@ export class WriterLease {
   constructor(options: LeaseOptions) {
     this.#options = options;
     this.#durationMs = options.durationMs ?? defaultDurationMs;
-    this.#process = uuid(options.random);
     this.#state = { held: false, reason: 'Pending', message: '', term: options.term };
   }
 
@@ -136,10 +135,9 @@ export class WriterLease {
         {
           federation: this.#options.federation,
           instance: this.#options.instance,
-          process: this.#process,
+          process: this.#options.process,
           term: this.#options.term,
-          revision: this.#options.revision(),
-          acceptRollback: this.#options.acceptRollback(),
+          reach: this.#options.reach(record?.process ?? ''),
         },
         record,
         clock.monotonic() - this.#leaseSeenAt,
@@ -191,12 +189,12 @@ export class WriterLease {
   }
 
   #body(term: number): LeaseBody {
-    const { federation, instance } = this.#options;
+    const { federation, instance, process } = this.#options;
     return {
       holder: `${federation}/${instance}`,
       federation,
       instance,
-      process: this.#process,
+      process,
       term,
       revision: this.#options.revision(),
       durationMs: this.#durationMs,
