@@ -114,8 +114,7 @@ export class Preflight {
     const late = `not checked beforehand: no answer from cluster ${cluster} within ${limits.memberMs} ms`;
     if (waiting >= waitingMax) return { does: 'warn', text: late };
     this.#waiting.set(cluster, waiting + 1);
-    const copy = unit.copies.get(cluster);
-    const taken = copy?.live !== undefined && copy.mark === undefined;
+    const taken = unit.copies.get(cluster)?.problem?.reason === 'NameTaken';
     const patience = new Patience(this.#options.clock, limits);
     try {
       const answer = await patience.wait((sent) => {

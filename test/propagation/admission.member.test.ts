@@ -95,6 +95,21 @@ describe('admission seen by kubectl', { skip: !required && !membersAvailable('ba
     }
   });
 
+  test('who updates what cannot be copied, since the name is taken there, is told so', async () => {
+    await joined.kubectl('create namespace taken');
+    await joined.untilIn('left', 'get ns taken -o jsonpath={.status.phase}', 'Active');
+    const theirs = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'web' } };
+    await joined.in('left', 'create -n taken -f -', theirs);
+    await joined.kubectl('create configmap web -n taken --from-literal=owner=us');
+    await joined.until('get distribution web.configmaps -n taken -o yaml', /reason: NameTaken/);
+    const { code, stderr } = await joined.tried('annotate configmap web -n taken owner=us');
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stderr,
+      /Warning: cluster left has an object of this name that is not the federation's/,
+    );
+  });
+
   test('a quota counts what templates ask for, and stays in the federation', async () => {
     await joined.kubectl('create namespace counted');
     await joined.kubectl('create quota small -n counted --hard=pods=3,requests.cpu=1');
