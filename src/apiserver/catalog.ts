@@ -208,15 +208,13 @@ export class Catalog implements TypeBook {
       const before = { customs: this.#customs, custom: this.#custom };
       this.#customs = customs;
       this.#custom = { ...this.#custom, groups, documents: digests };
-      try {
-        this.#serve(this.#united(this.#sets));
-      } catch (error) {
-        this.#customs = before.customs;
-        this.#custom = before.custom;
-        this.#serve(this.#united(this.#sets));
-        throw error;
-      }
-      this.#told();
+      await this.#serveOr(
+        () => {
+          this.#customs = before.customs;
+          this.#custom = before.custom;
+        },
+        async () => this.#serve(this.#united(this.#sets)),
+      );
     });
   }
 
@@ -277,16 +275,29 @@ export class Catalog implements TypeBook {
     const gone = [changed, keptName].filter((name) => this.#sets.has(name) && !sets.has(name));
     const before = { sets: this.#sets, storedVersions: this.#storedVersions };
     const wanted = digestsOf([...sets.values(), ...this.#always()]);
+    this.#sets = sets;
+    this.#storedVersions = storedVersions;
+    await this.#serveOr(
+      () => {
+        this.#sets = before.sets;
+        this.#storedVersions = before.storedVersions;
+      },
+      async () => {
+        // What cannot be served is not stored: it would stop the next start.
+        this.#serve(united);
+        if (kept !== undefined)
+          await this.#persistence.save({ set: kept, gone: [], storedVersions });
+        await this.#persistence.save({ set: sets.get(changed), gone, wanted, storedVersions });
+      },
+    );
+  }
+
+  /** Serves what has come, or, when that fails, what was served before. @throws what failed */
+  async #serveOr(undo: () => void, serve: () => Promise<void>): Promise<void> {
     try {
-      // What cannot be served is not stored: it would stop the next start.
-      this.#sets = sets;
-      this.#storedVersions = storedVersions;
-      this.#serve(united);
-      if (kept !== undefined) await this.#persistence.save({ set: kept, gone: [], storedVersions });
-      await this.#persistence.save({ set: sets.get(changed), gone, wanted, storedVersions });
+      await serve();
     } catch (error) {
-      this.#sets = before.sets;
-      this.#storedVersions = before.storedVersions;
+      undo();
       this.#serve(this.#united(this.#sets));
       throw error;
     }

@@ -2,6 +2,7 @@
  * The writes to members in the audit log, tied to the request that last wrote their template: both
  * events have its audit id, and so has the member's own log, since the id travels along.
  */
+
 import { type AuditEvent, lineOf, stampsOf } from '../apiserver/audit/event.ts';
 import type { AuditPolicy } from '../apiserver/audit/policy.ts';
 import { redacted } from '../apiserver/audit/redact.ts';
@@ -11,6 +12,7 @@ import type { User } from '../apiserver/backend.ts';
 import { parseRequest, type RequestInfo, type ResourceTarget } from '../apiserver/request.ts';
 import type { Observer, Trace } from '../apiserver/trace.ts';
 import type { ApiResponse } from '../apiserver/types.ts';
+import { BoundedMap } from '../base/bounded-map.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Random, uuid } from '../base/random.ts';
 import type { Transport, TransportRequest } from '../client/transport.ts';
@@ -36,7 +38,7 @@ const causesMax = 20_000;
 export class AuditWrites implements Observer {
   readonly #options: AuditWritesOptions;
   /** Object → audit id of the request that last wrote it, the oldest first. */
-  readonly #causes = new Map<string, string>();
+  readonly #causes = new BoundedMap<string, string>(causesMax);
 
   constructor(options: AuditWritesOptions) {
     this.#options = options;
@@ -49,10 +51,7 @@ export class AuditWrites implements Observer {
     if (!writing.has(request.method)) return;
     const name = target.name || nameIn(answerOf(trace, response));
     if (name === '') return;
-    const key = keyOf(target, name);
-    this.#causes.delete(key);
-    this.#causes.set(key, trace.auditId);
-    if (this.#causes.size > causesMax) this.#causes.delete(this.#causes.keys().next().value!);
+    this.#causes.set(keyOf(target, name), trace.auditId);
   }
 
   /** The same transports; their writes are recorded. */

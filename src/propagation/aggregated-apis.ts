@@ -4,9 +4,10 @@
  */
 import type { Aggregated, Forward } from '../apiserver/aggregated.ts';
 import { type Transport, TransportError } from '../client/transport.ts';
-import { isObject, type KubeObject, valueAt } from '../kube/object.ts';
+import { conditionStatus } from '../kube/condition.ts';
+import { isObject, valueAt } from '../kube/object.ts';
 import type { MemberSet } from '../members/member-set.ts';
-import { type Units, unitKey } from './unit.ts';
+import { type Unit, type Units, unitKey } from './unit.ts';
 
 const apiServices = { group: 'apiregistration.k8s.io', resource: 'apiservices' };
 
@@ -25,7 +26,7 @@ export function aggregatedApis({ units, members }: AggregatedApisOptions): Aggre
     if (unit === undefined || !isObject(service)) return undefined;
     const ways = members
       .list()
-      .filter(({ name, health }) => health.ready && isAvailable(unit.copies.get(name)?.live))
+      .filter(({ name, health }) => health.ready && isAvailable(unit, name))
       .map(({ port }) => port.transport);
     return ways.length === 0 ? 'unavailable' : forwarding(ways);
   };
@@ -44,10 +45,6 @@ function forwarding(ways: readonly Transport[]): Forward {
   };
 }
 
-function isAvailable(copy: KubeObject | undefined): boolean {
-  const conditions = valueAt(copy, 'status', 'conditions');
-  if (!Array.isArray(conditions)) return false;
-  return conditions.some(
-    (each) => valueAt(each, 'type') === 'Available' && valueAt(each, 'status') === 'True',
-  );
+function isAvailable(unit: Unit, cluster: string): boolean {
+  return conditionStatus(unit.copies.get(cluster)?.live, 'Available') === 'True';
 }

@@ -3,6 +3,7 @@
  * refused at the door.
  */
 import { createHash } from 'node:crypto';
+import { BoundedMap } from '../base/bounded-map.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Answer } from '../client/rest.ts';
 import { TransportError } from '../client/transport.ts';
@@ -67,7 +68,7 @@ type Answered =
 export class Preflight {
   readonly #options: PreflightOptions;
   /** By hash of what was asked. */
-  readonly #passed = new Map<string, Passed>();
+  readonly #passed = new BoundedMap<string, Passed>(rememberedMax);
   /** Questions that each member has not answered yet. */
   readonly #waiting = new Map<string, number>();
 
@@ -103,7 +104,7 @@ export class Preflight {
     const word = await this.#ask(target, input);
     if (word.does === 'warn') input.warn(word.text);
     else if (word.does === 'pass')
-      this.#remember(key, { until: now + rememberedMs, warnings: word.warnings });
+      this.#passed.set(key, { until: now + rememberedMs, warnings: word.warnings });
   }
 
   /** @throws ApiError what the member refuses the object with */
@@ -230,15 +231,6 @@ export class Preflight {
     return wanted.kind === 'copy'
       ? { member: members.get(cluster)!, rendering: wanted.rendering, unit }
       : undefined;
-  }
-
-  #remember(key: string, passed: Passed): void {
-    this.#passed.delete(key);
-    this.#passed.set(key, passed);
-    for (const oldest of this.#passed.keys()) {
-      if (this.#passed.size <= rememberedMax) break;
-      this.#passed.delete(oldest);
-    }
   }
 }
 

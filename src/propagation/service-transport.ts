@@ -3,6 +3,8 @@
  * that has its copy, the next one when that does not get through.
  */
 import type { CalledService } from '../apiserver/called-service.ts';
+import { boundedBytes } from '../base/bounded-bytes.ts';
+import { BoundedMap } from '../base/bounded-map.ts';
 import {
   type Transport,
   TransportError,
@@ -30,7 +32,7 @@ export interface ServicesOptions {
 export class MemberServices {
   readonly #options: ServicesOptions;
   /** By Service: the member to ask first, which answered last or whose predecessor did not. */
-  readonly #ways = new Map<string, string>();
+  readonly #ways = new BoundedMap<string, string>(waysMax);
 
   constructor(options: ServicesOptions) {
     this.#options = options;
@@ -47,7 +49,8 @@ export class MemberServices {
     for (const [i, member] of candidates.entries()) {
       const answer = await through(member, service, request);
       const isRefusal = typeof answer === 'string';
-      this.#remember(key, isRefusal ? candidates[(i + 1) % candidates.length]! : member);
+      const next = isRefusal ? candidates[(i + 1) % candidates.length]! : member;
+      this.#ways.set(key, next.name);
       if (!isRefusal) return answer;
       refused = answer;
       if (request.signal?.aborted) break;
@@ -68,14 +71,6 @@ export class MemberServices {
       .filter((member) => member.health.ready && standsIn(unit, member.name));
     const first = there.findIndex((member) => member.name === this.#ways.get(key));
     return first <= 0 ? there : [...there.slice(first), ...there.slice(0, first)];
-  }
-
-  #remember(key: string, { name }: Member): void {
-    this.#ways.set(key, name);
-    for (const oldest of this.#ways.keys()) {
-      if (this.#ways.size <= waysMax) break;
-      this.#ways.delete(oldest);
-    }
   }
 }
 
@@ -101,7 +96,7 @@ async function through(
     const path = `${proxy}${request.path}`;
     const response = await port.transport.request({ ...request, path, proxied: true });
     if (response.status !== 404 && response.status !== 503) return response;
-    const bytes = await readRefusal(response);
+    const bytes = await boundedBytes(response.body, refusalBytesMax, tooLong);
     const why = refusalOf(bytes, name);
     if (why !== undefined) return why;
     return { ...response, body: once(bytes), bytes: async () => bytes };
@@ -111,16 +106,7 @@ async function through(
   }
 }
 
-async function readRefusal({ body }: TransportResponse): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > refusalBytesMax) throw new TransportError('the refusal is too long');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
+const tooLong = (): Error => new TransportError('the refusal is too long');
 
 async function* once(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;

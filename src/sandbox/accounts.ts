@@ -1,9 +1,11 @@
 /** Who may ask a sandbox member: its administrator, and its service accounts by their tokens. */
+
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { TokenVerifier } from '../apiserver/auth/authenticate.ts';
 import type { Authorizer } from '../apiserver/auth/authorizer.ts';
 import type { User } from '../apiserver/backend.ts';
 import type { TokenSigner } from '../apiserver/registry/token-request.ts';
+import { BoundedMap } from '../base/bounded-map.ts';
 import type { Clock } from '../base/clock.ts';
 import { type JsonObject, valueAt } from '../kube/object.ts';
 
@@ -24,7 +26,7 @@ export class SandboxTokens implements TokenSigner {
   readonly #key: Buffer;
   readonly #clock: Clock;
   /** Claims of tokens that were seen to be signed by us, the latest last. */
-  readonly #known = new Map<string, unknown>();
+  readonly #known = new BoundedMap<string, unknown>(knownMax);
 
   constructor(key: Buffer, clock: Clock) {
     this.#key = key;
@@ -65,7 +67,6 @@ export class SandboxTokens implements TokenSigner {
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
     const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
     this.#known.set(token, claims);
-    if (this.#known.size > knownMax) this.#known.delete(this.#known.keys().next().value!);
     return claims;
   }
 

@@ -1,9 +1,11 @@
 /**
  * The story that the demo tells: one web app over all clusters, one of them lost and back again.
  */
+
 import type { Clock } from '../base/clock.ts';
 import { table } from '../cli/output.ts';
 import type { RestClient } from '../client/rest.ts';
+import { conditionStatus } from '../kube/condition.ts';
 import { type KubeObject, valueAt } from '../kube/object.ts';
 import { isApiError } from '../kube/status.ts';
 import { app, namespace, paths, secret, shop, webApp } from './story-manifests.ts';
@@ -73,7 +75,7 @@ async function showClusters(stage: Stage): Promise<void> {
   const { federation, members, clock } = stage;
   await until(clock, 'every cluster is writable', async () => {
     const { items } = await federation.list(paths.clusters);
-    const writable = items.filter((cluster) => conditionIs(cluster, 'Writable', 'True'));
+    const writable = items.filter((cluster) => conditionStatus(cluster, 'Writable') === 'True');
     return writable.length >= members.length;
   });
   await until(clock, 'Deployments are served', async () => {
@@ -121,7 +123,7 @@ async function loseOne(stage: Stage): Promise<void> {
   await lost.cutOff();
   await until(clock, `${lost.name} is seen to be out of reach`, async () => {
     const cluster = (await federation.get(`${paths.clusters}/${lost.name}`)).object();
-    return conditionIs(cluster, 'Reachable', 'False');
+    return conditionStatus(cluster, 'Reachable') === 'False';
   });
   show(stage, 'get clusters', await kubectlGet(federation, paths.clusters));
   await setImage(stage, 'nginx:1.30');
@@ -244,14 +246,6 @@ async function imagesIn(
     const containers = valueAt(copy.object(), 'spec', 'template', 'spec', 'containers');
     return Array.isArray(containers) ? valueAt(containers[0], 'image') : undefined;
   });
-}
-
-function conditionIs(object: KubeObject, type: string, status: string): boolean {
-  const conditions = valueAt(object, 'status', 'conditions');
-  if (!Array.isArray(conditions)) return false;
-  return conditions.some(
-    (condition) => valueAt(condition, 'type') === type && valueAt(condition, 'status') === status,
-  );
 }
 
 function driftOf(distribution: KubeObject, cluster: string): unknown {

@@ -1,4 +1,5 @@
 /** Asks webhooks: one TLS transport per server, bounded in number, size and time. */
+import { boundedBytes } from '../../base/bounded-bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Random, uuid } from '../../base/random.ts';
 import { type Transport, TransportError, type TransportResponse } from '../../client/transport.ts';
@@ -113,7 +114,8 @@ export class WebhookCalls {
         body,
         signal: AbortSignal.any([signal, late.signal]),
       });
-      return readAnswer(hook, response, await readBytes(response));
+      const bytes = await boundedBytes(response.body, answerBytesMax, tooLong);
+      return readAnswer(hook, response, bytes);
     } catch (error) {
       if (!(error instanceof TransportError)) throw error;
       const why = late.signal.aborted ? 'context deadline exceeded' : callFailure(error, url);
@@ -155,17 +157,8 @@ function checkDryRun({ dryRun }: Attributes, hook: Hook): void {
     );
 }
 
-async function readBytes(response: TransportResponse): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response.body) {
-    length += chunk.length;
-    if (length > answerBytesMax)
-      throw new TransportError(`the answer is longer than ${answerBytesMax} bytes`);
-    chunks.push(chunk);
-  }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-}
+const tooLong = (): Error =>
+  new TransportError(`the answer is longer than ${answerBytesMax} bytes`);
 
 function readAnswer(hook: Hook, { status, headers }: TransportResponse, bytes: Buffer) {
   if (status < 200 || status > 299) {

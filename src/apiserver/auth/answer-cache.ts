@@ -1,4 +1,5 @@
 /** Answers of other servers, remembered for a while; who asks the same at the same time waits. */
+import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';
 
 const answersMax = 10_000;
@@ -12,7 +13,7 @@ interface Remembered<T> {
 export class AnswerCache<T> {
   readonly #clock: Clock;
   readonly #lifeMs: (answer: T) => number;
-  readonly #answers = new Map<string, Remembered<T>>();
+  readonly #answers = new BoundedMap<string, Remembered<T>>(answersMax);
 
   /** `lifeMs`: how long an answer counts; 0 = it is not kept. */
   constructor(clock: Clock, lifeMs: (answer: T) => number) {
@@ -28,9 +29,7 @@ export class AnswerCache<T> {
       return known.answer;
     const answer = ask();
     const entry: Remembered<T> = { answer, until: undefined };
-    this.#answers.delete(key);
     this.#answers.set(key, entry);
-    if (this.#answers.size > answersMax) this.#answers.delete(this.#answers.keys().next().value!);
     const forget = (): void => {
       if (this.#answers.get(key) === entry) this.#answers.delete(key);
     };

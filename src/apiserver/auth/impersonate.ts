@@ -3,6 +3,7 @@
  * (verb `impersonate`), or for one kind of user and certain verbs (`impersonate:MODE` with
  * `impersonate-on:MODE:VERB`).
  */
+import { BoundedMap } from '../../base/bounded-map.ts';
 import { subdomainProblems } from '../../kube/name-syntax.ts';
 import { quoteGo } from '../../kube/quote.ts';
 import { type ApiError, badRequest } from '../../kube/status.ts';
@@ -73,7 +74,7 @@ interface Asking {
 export class Impersonation {
   readonly #authorizer: Authorizer;
   /** By user name, the place of the mode that was allowed last: it is tried first. */
-  readonly #last = new Map<string, number>();
+  readonly #last = new BoundedMap<string, number>(rememberedMax);
 
   constructor(authorizer: Authorizer) {
     this.#authorizer = authorizer;
@@ -99,7 +100,7 @@ export class Impersonation {
       if (mode?.applies(wanted, user) === false) continue;
       const why = await this.#refusalOf(wanted, mode, asking);
       if (why === undefined) {
-        this.#remember(user.name, i);
+        this.#last.set(user.name, i);
         return mode === undefined ? legacyUser(wanted) : constrainedUser(wanted);
       }
       refusal ??= why;
@@ -121,12 +122,6 @@ export class Impersonation {
     if (mode === undefined) return checkLegacy(wanted, check);
     const on = { ...attributes, verb: `impersonate-on:${mode.name}:${attributes.verb}` };
     return (await check(on)) ?? checkConstrained(wanted, mode, check);
-  }
-
-  #remember(name: string, mode: number): void {
-    this.#last.delete(name);
-    this.#last.set(name, mode);
-    if (this.#last.size > rememberedMax) this.#last.delete(this.#last.keys().next().value!);
   }
 }
 

@@ -1,4 +1,5 @@
 /** Tokens of service accounts: ES256 JWTs, signed and verified. */
+
 import {
   createHash,
   createPublicKey,
@@ -7,6 +8,7 @@ import {
   timingSafeEqual,
   verify,
 } from 'node:crypto';
+import { BoundedMap } from '../../base/bounded-map.ts';
 import type { Clock } from '../../base/clock.ts';
 import { isObject, type JsonObject, type KubeObject, valueAt } from '../../kube/object.ts';
 import type { User } from '../backend.ts';
@@ -75,7 +77,7 @@ export class ServiceAccountTokens implements TokenSigner {
   readonly #options: ServiceAccountTokenOptions;
   readonly #verifyKeys: ReadonlyMap<string, KeyObject>;
   readonly #signKeyId: string;
-  readonly #remembered = new Map<string, Claims>();
+  readonly #remembered = new BoundedMap<string, Claims>(rememberedMax);
 
   constructor(options: ServiceAccountTokenOptions) {
     this.#options = options;
@@ -157,8 +159,6 @@ export class ServiceAccountTokens implements TokenSigner {
     if (claims !== undefined) return claims;
     claims = this.#read(token);
     if (claims === undefined) return undefined;
-    if (this.#remembered.size >= rememberedMax)
-      this.#remembered.delete(this.#remembered.keys().next().value!);
     this.#remembered.set(digest, claims);
     return claims;
   }

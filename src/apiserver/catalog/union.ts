@@ -63,9 +63,7 @@ export function unite(sets: readonly TypeSet[]): UnitedGroup[] {
       const group = getOrAdd(groups, name, () => ({ order: [], versions: new Map(), first: set }));
       for (const { version, resources = [] } of versions) {
         if (!group.versions.has(version)) place(group, version, set);
-        const parts = getOrAdd(group.versions, version, () => {
-          return newParts();
-        });
+        const parts = getOrAdd(group.versions, version, newParts);
         addVersion(parts, resources, set.documents.get(documentPath({ group: name, version })));
       }
     }

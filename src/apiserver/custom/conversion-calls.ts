@@ -1,4 +1,5 @@
 /** Asks conversion webhooks to bring custom objects from one version into another. */
+import { boundedBytes } from '../../base/bounded-bytes.ts';
 import type { Clock } from '../../base/clock.ts';
 import { messageOf } from '../../base/errors.ts';
 import { type Random, uuid } from '../../base/random.ts';
@@ -112,7 +113,7 @@ export class ConversionCalls {
         body: encodeJson(review),
         signal: late.signal,
       });
-      const bytes = await readBytes(response.body);
+      const bytes = await boundedBytes(response.body, answerBytesMax, tooLong);
       if (response.status < 200 || response.status > 299)
         throw new ConversionError(`the webhook answered with status ${response.status}`);
       const { value } = parseJson(bytes);
@@ -160,16 +161,7 @@ function versionOf(conversion: JsonObject): string {
   return version;
 }
 
-async function readBytes(body: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of body) {
-    length += chunk.length;
-    if (length > answerBytesMax) throw new ConversionError('the answer is too long');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
+const tooLong = (): Error => new ConversionError('the answer is too long');
 
 /** What a webhook may change is the object; who it is stays. */
 function check(

@@ -3,6 +3,7 @@
  * by.
  */
 
+import { boundedBytes } from '../../base/bounded-bytes.ts';
 import { goKind, type ParsedJson, parseJson, summaryOf } from '../../kube/json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from '../../kube/object.ts';
 import { decodeProtobuf, hasProtobuf } from '../../kube/protobuf.ts';
@@ -34,19 +35,12 @@ export async function readBody(request: ApiRequest, limit = bodyMax): Promise<Bu
     if (body.length > limit) throw tooLarge(limit);
     return body;
   }
-  const chunks: Buffer[] = [];
-  let size = 0;
   try {
-    for await (const chunk of body) {
-      size += chunk.length;
-      if (size > limit) throw tooLarge(limit);
-      chunks.push(chunk);
-    }
+    return await boundedBytes(body, limit, () => tooLarge(limit));
   } catch (error) {
     if (error instanceof ApiError) throw error;
     throw new ApiError('BadRequest', 'unexpected EOF', { cause: error });
   }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size);
 }
 
 /** A media type without its parameters, in lower case. */

@@ -1,5 +1,7 @@
 /** Pods as their controllers see them: made from a template, counted, and chosen for removal. */
+
 import { createHash } from 'node:crypto';
+import { conditionStatus } from '../../kube/condition.ts';
 import {
   isObject,
   type JsonObject,
@@ -46,14 +48,7 @@ export function isActive(pod: KubeObject): boolean {
 }
 
 export function isReady(pod: KubeObject): boolean {
-  return conditionOf(pod, 'Ready') === 'True';
-}
-
-export function conditionOf(object: KubeObject, type: string): string | undefined {
-  const conditions = valueAt(object, 'status', 'conditions');
-  if (!Array.isArray(conditions)) return undefined;
-  const found = conditions.find((condition) => valueAt(condition, 'type') === type);
-  return found === undefined ? undefined : String(valueAt(found, 'status'));
+  return conditionStatus(pod, 'Ready') === 'True';
 }
 
 /** The pods that go first when there are too many: unbound, not ready, youngest. */

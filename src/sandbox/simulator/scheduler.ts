@@ -1,8 +1,10 @@
 /** The scheduler: binds pods to nodes with room, one after the other, and says why it cannot. */
+
 import type { Clock } from '../../base/clock.ts';
+import { conditionStatus } from '../../kube/condition.ts';
 import { type KubeObject, valueAt } from '../../kube/object.ts';
 import type { Followed } from './followed.ts';
-import { conditionOf, isActive, isBound } from './pods.ts';
+import { isActive, isBound } from './pods.ts';
 import { chooseNode } from './scheduling.ts';
 import { conditionsFor, writeStatus } from './status.ts';
 
@@ -45,7 +47,7 @@ export class Scheduler {
       return;
     }
     this.#refused.add(key);
-    if (conditionOf(pod, 'PodScheduled') === 'False') return;
+    if (conditionStatus(pod, 'PodScheduled') === 'False') return;
     const { message } = choice;
     const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable' } as const;
     await writeStatus(pods, pod, {

@@ -1,6 +1,7 @@
 /** Where a pod may run: the node with the most room among those that its selector allows. Pure. */
+import { conditionStatus } from '../../kube/condition.ts';
 import { type JsonObject, type KubeObject, valueAt } from '../../kube/object.ts';
-import { compare, conditionOf } from './pods.ts';
+import { compare } from './pods.ts';
 
 export type Choice =
   | { readonly node: string }
@@ -29,7 +30,7 @@ export function chooseNode(
 
 function problemOf(pod: KubeObject, node: KubeObject, room: number): string | undefined {
   if (valueAt(node, 'spec', 'unschedulable') === true) return 'node(s) were unschedulable';
-  if (conditionOf(node, 'Ready') !== 'True') return 'node(s) were not ready';
+  if (conditionStatus(node, 'Ready') !== 'True') return 'node(s) were not ready';
   const selector = valueAt(pod, 'spec', 'nodeSelector') as JsonObject | undefined;
   if (!selectsNode(selector, node)) return "node(s) didn't match Pod's node affinity/selector";
   return room <= 0 ? 'Too many pods' : undefined;
