@@ -1,8 +1,8 @@
 /** The API server beside a real kube-apiserver, A B A B in one run: `npm run bench:apiserver`. */
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Fleet, startFleet } from '../testbed/fleet.ts';
 import type { Endpoint } from './apiserver/connection.ts';
@@ -13,6 +13,7 @@ import { type Bench, settingsOf, startBench } from './propagation/setup.ts';
 import { type Figure, figure, median, round } from './propagation/statistics.ts';
 import { usageOf } from './propagation/usage.ts';
 import { pause } from './propagation/workload.ts';
+import { type Row as AnyRow, resultOf, writeResult } from './result.ts';
 
 const options = benchOptions();
 const { concurrency } = options;
@@ -102,14 +103,9 @@ function realEndpoint(fleet: Fleet): Endpoint {
   return { host, port: Number(port), ca, token };
 }
 
-interface Row {
-  readonly what: string;
+interface Row extends AnyRow {
   readonly generator?: number;
   readonly real: Figure;
-  readonly ours: Figure;
-  readonly ratio?: number;
-  readonly target: string;
-  readonly reached: boolean;
 }
 
 function rowsOf(line: LineName, real: Series, ours: Series, limit: Series): Row[] {
@@ -197,17 +193,7 @@ try {
   print(rows);
   real.side.close();
   ours.side.close();
-  if (options.out !== undefined) {
-    const result = {
-      command: commandOf(options),
-      commit: execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim(),
-      date: new Date().toISOString().slice(0, 10),
-      machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
-      rows,
-    };
-    mkdirSync(dirname(options.out), { recursive: true });
-    writeFileSync(options.out, `${JSON.stringify(result, null, 2)}\n`);
-  }
+  if (options.out !== undefined) writeResult(options.out, resultOf(commandOf(options), rows));
 } finally {
   await beside.stop();
   await bench.stop();

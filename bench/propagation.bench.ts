@@ -2,10 +2,10 @@
  * Propagation against direct writes, A B A B in one run: `npm run bench:propagation -- --members 3
  * --objects 300`.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { WallClock } from '../src/base/clock.ts';
 import { RestClient } from '../src/client/rest.ts';
 import { TlsTransport } from '../src/client/tls-transport.ts';
@@ -30,6 +30,7 @@ import {
   type Targets,
   throughput,
 } from './propagation/workload.ts';
+import { type Row as AnyRow, resultOf, writeResult } from './result.ts';
 
 const options = benchOptions();
 const { members: memberCount, objects: count, concurrency } = options;
@@ -119,13 +120,8 @@ async function creates(load: Load, names: readonly string[]): Promise<number> {
   return (names.length * 1000) / (performance.now() - started);
 }
 
-interface Row {
-  readonly what: string;
+interface Row extends AnyRow {
   readonly direct?: Figure;
-  readonly ours: Figure;
-  readonly ratio?: number;
-  readonly target: string;
-  readonly reached: boolean;
 }
 
 function rateRow(rounds: Rounds, step: Step, least: number): Row {
@@ -273,18 +269,10 @@ try {
     rows.push(...partRows(profiles, cpu.ours.median));
   } else if (options.kill) rows.push(...(await killRows(bench)));
   print(rows);
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim();
-  const result = {
-    command: commandOf(options),
-    commit,
-    date: new Date().toISOString().slice(0, 10),
-    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
-    generatorObjectsPerSecond: round(generator),
-    rows,
-  };
   if (options.out !== undefined) {
-    mkdirSync(dirname(options.out), { recursive: true });
-    writeFileSync(options.out, `${JSON.stringify(result, null, 2)}\n`);
+    const { rows: figures, ...made } = resultOf(commandOf(options), rows);
+    const result = { ...made, generatorObjectsPerSecond: round(generator), rows: figures };
+    writeResult(options.out, result);
   }
 } finally {
   await bench.stop();

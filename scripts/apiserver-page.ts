@@ -1,22 +1,9 @@
 /** The pages about the API server beside a real kube-apiserver. */
-import { cell, type Figure } from './figure.ts';
+import { cell, type Figure, type Result, type Row, sourceOf, tableOf } from './figure.ts';
 
-interface Row {
-  readonly what: string;
+interface Compared extends Row {
   readonly generator?: number;
   readonly real: Figure;
-  readonly ours: Figure;
-  readonly ratio?: number;
-  readonly target: string;
-  readonly reached: boolean;
-}
-
-interface Result {
-  readonly command: string;
-  readonly commit: string;
-  readonly date: string;
-  readonly machine: string;
-  readonly rows: readonly Row[];
 }
 
 const manner = `in turn in one run on one machine, with the same client code. ConfigMaps of 2 KB, 32 requests in flight
@@ -39,20 +26,12 @@ that keeps them to itself, ${manner}`,
 
 export function apiserverPage(about: keyof typeof intros): (json: string) => string {
   return (json) => {
-    const { command, commit, date, machine, rows } = JSON.parse(json) as Result;
-    const lines = rows.map((row) => {
-      const verdict = row.target === '' ? '' : row.reached ? 'reached' : '**missed**';
-      const { what, generator = '', real, ours, ratio = '', target } = row;
-      const cells = [what, generator, cell(real), cell(ours), ratio, target, verdict];
-      return `| ${cells.join(' | ')} |`;
+    const result = JSON.parse(json) as Result<Compared>;
+    const table = tableOf(result.rows, {
+      generator: ({ generator = '' }) => generator,
+      'kube-apiserver': ({ real }) => cell(real),
+      ours: ({ ours }) => cell(ours),
     });
-    return [
-      intros[about],
-      `\`${command}\` at ${commit}, ${date}, ${machine}.\n`,
-      '| | generator | kube-apiserver | ours | ratio | target | |',
-      '|---|---|---|---|---|---|---|',
-      ...lines,
-      '',
-    ].join('\n');
+    return [intros[about], `${sourceOf(result)}\n`, ...table, ''].join('\n');
   };
 }

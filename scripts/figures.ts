@@ -3,26 +3,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { apiserverPage } from './apiserver-page.ts';
 import { conformancePage } from './conformance-page.ts';
-import { cell, type Figure } from './figure.ts';
+import { cell, type Figure, type Result, type Row, sourceOf, tableOf } from './figure.ts';
 
 const reference = new URL('../docs/reference/', import.meta.url);
 
-interface Row {
-  readonly what: string;
-  readonly direct?: Figure;
-  readonly ours: Figure;
-  readonly ratio?: number;
-  readonly target: string;
-  readonly reached: boolean;
-}
-
-interface Result {
-  readonly command: string;
-  readonly commit: string;
-  readonly date: string;
-  readonly machine: string;
+interface Propagated extends Result<Row & { readonly direct?: Figure }> {
   readonly generatorObjectsPerSecond: number;
-  readonly rows: readonly Row[];
 }
 
 const intro = `# Propagation beside direct writes
@@ -36,27 +22,17 @@ shows the old value again.
 
 /** The page about propagation. */
 export function propagationPage(json: string): string {
-  const result = JSON.parse(json) as Result;
-  const { command, commit, date, machine, generatorObjectsPerSecond: limit } = result;
-  const lines = result.rows.map((row) => {
-    const verdict = row.target === '' ? '' : row.reached ? 'reached' : '**missed**';
-    const cells = [
-      row.what,
-      cell(row.direct),
-      cell(row.ours),
-      row.ratio ?? '',
-      row.target,
-      verdict,
-    ];
-    return `| ${cells.join(' | ')} |`;
+  const result = JSON.parse(json) as Propagated;
+  const limit = result.generatorObjectsPerSecond;
+  const table = tableOf(result.rows, {
+    direct: ({ direct }) => cell(direct),
+    ours: ({ ours }) => cell(ours),
   });
   return [
     intro,
-    `\`${command}\` at ${commit}, ${date}, ${machine}.`,
+    sourceOf(result),
     `The load generator alone reaches ${limit} objects/s against a server that does nothing.\n`,
-    '| | direct | ours | ratio | target | |',
-    '|---|---|---|---|---|---|',
-    ...lines,
+    ...table,
     '',
   ].join('\n');
 }
@@ -64,6 +40,11 @@ export function propagationPage(json: string): string {
 export const pages = [
   { json: 'propagation-bench.json', page: 'propagation.md', make: propagationPage },
   { json: 'apiserver-bench.json', page: 'apiserver.md', make: apiserverPage('home') },
+  {
+    json: 'apiserver-bench-propagating.json',
+    page: 'apiserver-propagating.md',
+    make: apiserverPage('propagating'),
+  },
   { json: 'conformance.json', page: 'conformance.md', make: conformancePage },
 ] as const;
 
