@@ -179,7 +179,8 @@ async function unjoin(world: World, client: RestClient): Promise<void> {
   const deleteCopies = world.dice.chance(0.5) ? 'true' : null;
   const annotations = { [unjoinAnnotations.deleteCopies]: deleteCopies };
   await patchCluster(world, client, { name: spare, body: { metadata: { annotations } } });
-  await outcome(world, client.remove(clusterPath(spare)));
+  const result = await outcome(world, client.remove(clusterPath(spare)));
+  world.log(`unjoin ${spare}: ${result}`);
 }
 
 export function clusterPath(name: string): string {
@@ -192,7 +193,8 @@ async function patchCluster(
   { name, body }: { name: string; body: object },
 ): Promise<void> {
   const patch = { type: 'application/merge-patch+json', body } as const;
-  await outcome(world, client.patch(clusterPath(name), patch));
+  const result = await outcome(world, client.patch(clusterPath(name), patch));
+  world.log(`cluster ${name} ${JSON.stringify(body)}: ${result}`);
 }
 
 interface Changing {

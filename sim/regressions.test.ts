@@ -5,6 +5,7 @@ import { clusterType } from '../src/api/cluster.ts';
 import type { RestClient } from '../src/client/rest.ts';
 import { type KubeObject, valueAt } from '../src/kube/object.ts';
 import { pathOf, type ResourceType } from '../src/kube/resource.ts';
+import { unjoinAnnotations } from '../src/members/unjoin.ts';
 import { selectorAnnotation } from '../src/placement/preferences.ts';
 import { overloaded, sound } from './faulty-line.ts';
 import { type Mirror, storeKey } from './mirror.ts';
@@ -298,6 +299,60 @@ test('a copy that lost its label goes when its cluster is no longer chosen (seed
   line.set(sound);
   await world.timeline.run(60_000);
   assert.equal(copy('alder', configMaps, 'a'), undefined);
+});
+
+test('who takes back that copies go with their cluster keeps those that still stand (seed 30007)', async (t) => {
+  const { world, user, copy } = await fleet(t);
+  const names = Array.from({ length: 12 }, (_, i) => `c${i}`);
+  for (const name of names)
+    await user((client) => client.create(collection, configMap('kept', name)));
+  await world.timeline.run(5000);
+  const { line } = world.members.get('alder')!;
+  line.set({ kind: 'slow', ms: 500 });
+  const alder = pathOf({ ...clusterType, name: 'alder' });
+  const wish = (value: 'true' | null) => ({
+    type: 'application/merge-patch+json' as const,
+    body: { metadata: { annotations: { [unjoinAnnotations.deleteCopies]: value } } },
+  });
+  const standing = () => names.filter((name) => copy('alder', configMaps, name) !== undefined);
+  await user((client) => client.patch(alder, wish('true')));
+  await user((client) => client.remove(alder));
+  await world.timeline.run(60_000, () => standing().length < names.length);
+  await user((client) => client.patch(alder, wish(null)));
+  const asked = standing();
+  await world.timeline.run(60_000);
+  assert.ok(asked.length >= 10, `${asked.length} stood when it was taken back`);
+  // One deletion was on its way.
+  assert.ok(standing().length >= asked.length - 1, `${standing().length} of ${asked.length} stand`);
+  for (const name of standing()) {
+    const { labels, annotations } = copy('alder', configMaps, name)!.metadata;
+    assert.deepEqual({ ...labels, ...annotations }, {}, 'it carries no mark');
+  }
+});
+
+test('a copy that lost its label goes with its cluster (seed 40041)', async (t) => {
+  const { world, user, copy } = await fleet(t);
+  await user((client) => client.create(collection, configMap('first')));
+  await user((client) => client.create(collection, configMap('deleted', 'b')));
+  await world.timeline.run(5000);
+  const { line, sandbox } = world.members.get('alder')!;
+  line.set({ kind: 'busy', status: 429, share: 1 });
+  const type = 'application/merge-patch+json' as const;
+  const robbed = { metadata: { labels: { 'ubernetes.dev/federation': null } } };
+  for (const name of ['a', 'b']) {
+    const patched = sandbox.client.patch(`${collection}/${name}`, { type, body: robbed });
+    await world.timeline.finish(patched, 10_000);
+  }
+  await user((client) => client.remove(`${collection}/b`));
+  const alder = pathOf({ ...clusterType, name: 'alder' });
+  const annotations = { [unjoinAnnotations.deleteCopies]: 'true' };
+  await user((client) => client.patch(alder, { type, body: { metadata: { annotations } } }));
+  await user((client) => client.remove(alder));
+  await world.timeline.run(10_000);
+  line.set(sound);
+  await world.timeline.run(60_000);
+  assert.equal(await user((client) => client.find(alder)), undefined, 'it has left');
+  for (const name of ['a', 'b']) assert.equal(copy('alder', configMaps, name), undefined, name);
 });
 
 const onlyGold = JSON.stringify([{ key: 'tier', operator: 'In', values: ['gold'] }]);

@@ -37,6 +37,7 @@ import { Propagation } from '../propagation/controller.ts';
 import { rulesOf } from '../propagation/decide-unit.ts';
 import { DistributionBackend } from '../propagation/distribution-backend.ts';
 import { Preflight } from '../propagation/preflight.ts';
+import { recordedTypes } from '../propagation/records.ts';
 import { releaseCopies } from '../propagation/release.ts';
 import { MemberServices } from '../propagation/service-transport.ts';
 import type { TemplateTypes } from '../propagation/templates.ts';
@@ -269,7 +270,8 @@ function membersOf(
     onGone: (name) => catalog.removeMember(name),
     releaseCopies: async (member, { deleteCopies }) => {
       const listed = types.someVersions(member.name, types.list());
-      const release = { client: member.client, cluster: member.name, types: listed };
+      const recorded = await recordedTypes(options.client);
+      const release = { client: member.client, cluster: member.name, types: listed, recorded };
       await releaseCopies({ ...release, federation, deleteCopies });
     },
   });

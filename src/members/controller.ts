@@ -288,7 +288,7 @@ export class MembersController implements MemberSet {
     if (!finalizers.includes(unjoinFinalizer)) return {};
     const name = cluster.metadata.name!;
     const outcome = await leaveMember({
-      cluster,
+      wishes: () => this.#clusters.cache.get(name)?.metadata.annotations ?? {},
       member: member.snapshot(),
       releaseCopies: this.#options.releaseCopies,
       noteReleased: () => this.#noteReleased(name),

@@ -81,7 +81,7 @@ class Federation {
         this.types.set(name, types);
       },
       releaseCopies: async (member, { deleteCopies }) => {
-        this.released.push(`${member.name} ${deleteCopies}`);
+        this.released.push(`${member.name} ${deleteCopies()}`);
       },
     });
     await this.controller.start();

@@ -15,7 +15,7 @@ import { keyOf } from '../client/cache.ts';
 import { Informer } from '../client/informer.ts';
 import type { RestClient } from '../client/rest.ts';
 import type { JsonObject, KubeObject } from '../kube/object.ts';
-import { apiVersionOf, pathOf, type ResourceType } from '../kube/resource.ts';
+import { apiVersionOf, groupResource, pathOf, type ResourceType } from '../kube/resource.ts';
 import type { Decision } from '../placement/decision.ts';
 import type { Unit, Units } from './unit.ts';
 
@@ -181,6 +181,18 @@ function typeFrom(template: TemplateIdentity): ResourceType {
     categories: [],
     subresources: [],
   };
+}
+
+/** 'RESOURCE.GROUP' of every template that has, or lately had, copies. */
+export async function recordedTypes(client: RestClient): Promise<ReadonlySet<string>> {
+  const types = new Set<string>();
+  for (const record of [decisionType, tombstoneType]) {
+    for await (const { items } of client.pages(pathOf(record))) {
+      for (const { spec } of items as unknown as { spec: { template: TemplateIdentity } }[])
+        types.add(groupResource(spec.template));
+    }
+  }
+  return types;
 }
 
 /** The record that a template's removal leaves in the same commit. */

@@ -5,7 +5,7 @@
 import { keyOf, splitKey } from '../client/cache.ts';
 import type { RestClient } from '../client/rest.ts';
 import type { KubeObject } from '../kube/object.ts';
-import { pathOf, type ResourceType } from '../kube/resource.ts';
+import { groupResource, pathOf, type ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import { federationLabel, markOf, unmarkPatch } from './mark.ts';
 
@@ -14,8 +14,13 @@ export interface ReleaseOptions {
   readonly federation: string;
   readonly cluster: string;
   readonly types: readonly ResourceType[];
-  /** Delete the copies instead of taking the mark off. */
-  readonly deleteCopies: boolean;
+  /**
+   * Of what the federation has records, as 'RESOURCE.GROUP': a copy of such a type that has lost
+   * its label is found by the identity that it still carries.
+   */
+  readonly recorded: ReadonlySet<string>;
+  /** Whether the next copy is deleted instead of losing its mark. */
+  readonly deleteCopies: () => boolean;
   onProgress?(released: number): void;
 }
 
@@ -24,13 +29,14 @@ export interface ReleaseOptions {
  * before the namespaces.
  */
 export async function releaseCopies(options: ReleaseOptions): Promise<number> {
-  const { client, federation, types } = options;
+  const { client, federation, types, recorded } = options;
   let released = 0;
   const namespacesLast = [...types].sort(
     (a, b) => Number(isNamespaces(a)) - Number(isNamespaces(b)),
   );
   for (const type of namespacesLast) {
-    for await (const item of copiesOf(client, type, federation)) {
+    const labelled = recorded.has(groupResource(type)) ? undefined : federation;
+    for await (const item of objectsOf(client, type, labelled)) {
       if (!(await releaseOne(options, type, item))) continue;
       options.onProgress?.(++released);
     }
@@ -54,7 +60,7 @@ async function releaseOne(
     if (copy === undefined || markOf(copy, { federation, cluster }) === undefined) return false;
     try {
       // A namespace may hold what is not ours: it stays, unmarked, whatever was asked for.
-      if (deleteCopies && !isNamespaces(type)) await remove(client, path, copy);
+      if (deleteCopies() && !isNamespaces(type)) await remove(client, path, copy);
       else {
         const body = unmarkPatch(copy);
         await client.patch(path, { type: 'application/merge-patch+json', body });
@@ -78,12 +84,12 @@ function isNamespaces(type: ResourceType): boolean {
   return type.group === '' && type.resource === 'namespaces';
 }
 
-async function* copiesOf(client: RestClient, type: ResourceType, federation: string) {
+/** `federation`: only those with its label. */
+async function* objectsOf(client: RestClient, type: ResourceType, federation?: string) {
   if (!type.verbs.includes('list')) return;
   try {
-    for await (const page of client.pages(pathOf(type), {
-      labelSelector: `${federationLabel}=${federation}`,
-    })) {
+    const labelSelector = federation && `${federationLabel}=${federation}`;
+    for await (const page of client.pages(pathOf(type), { labelSelector })) {
       yield* page.items;
     }
   } catch (error) {
