@@ -29,6 +29,8 @@ export interface FleetReport {
   /** How often each operation and each fault came. */
   readonly operations: ReadonlyMap<string, number>;
   readonly faults: ReadonlyMap<string, number>;
+  /** Commits to the store and writes to members, each held against the invariants. */
+  readonly looked: { readonly commits: number; readonly writes: number };
   /** Of the whole trace: the same seed gives the same. */
   readonly digest: string;
   readonly trace: readonly string[];
@@ -77,6 +79,7 @@ export async function runFleet(options: FleetOptions): Promise<FleetReport> {
     violations: world.violations,
     operations: done,
     faults: faults.counts,
+    looked: world.looked,
     digest: createHash('sha256').update(world.trace.join('\n')).digest('hex'),
     trace: world.trace,
     convergedAfterMs,

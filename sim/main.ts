@@ -1,10 +1,8 @@
 /** `npm run sim`: fleets from their seeds, and what became of them. See --help. */
-import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../src/base/errors.ts';
 import { type FleetReport, runFleet } from './fleet.ts';
+import { add, nothingYet, record } from './recorded.ts';
 
 const help = `Runs fleets in virtual time: users and faults by the dice of a seed, a federation and its members in
 one process, and seven invariants watched at every step (docs/internals/invariants.md).
@@ -15,7 +13,7 @@ Usage: npm run sim -- [options]
   --fleets N       how many, one seed after the other (default 1)
   --operations N   what users do in each fleet (default 200)
   --verbose        every step as it happens
-  --record FILE    write the figures of the run as JSON, when no fleet failed
+  --record FILE    add the figures of the run to those in FILE (JSON), when no fleet failed
   --help           this text
 
 Examples:
@@ -62,7 +60,7 @@ function optionsFrom(args: readonly string[]): Options | undefined {
 
 async function main(options: Options): Promise<number> {
   const { seed: first, fleets, operations, verbose } = options;
-  const total: Totals = { operations: new Map(), faults: new Map(), virtualMs: 0 };
+  const total = nothingYet();
   let failed = 0;
   const startedAt = performance.now();
   for (let seed = first; seed < first + fleets; seed++) {
@@ -75,21 +73,12 @@ async function main(options: Options): Promise<number> {
   console.log(`operations: ${list(total.operations)}`);
   console.log(`faults: ${list(total.faults)}`);
   console.log(`${fleets} fleets in ${seconds.toFixed(1)} s, ${failed} failed`);
-  if (options.record !== undefined && failed === 0) record(options, total);
+  if (options.record !== undefined && failed === 0) {
+    const more = operations === 200 ? '' : ` --operations ${operations}`;
+    const command = `npm run sim -- --seed ${first} --fleets ${fleets}${more}`;
+    record(options.record, { command, seed: first, fleets, total });
+  }
   return failed === 0 ? 0 : 1;
-}
-
-interface Totals {
-  readonly operations: Map<string, number>;
-  readonly faults: Map<string, number>;
-  virtualMs: number;
-}
-
-function add(total: Totals, report: FleetReport): void {
-  for (const what of ['operations', 'faults'] as const)
-    for (const [name, count] of report[what])
-      total[what].set(name, (total[what].get(name) ?? 0) + count);
-  total.virtualMs += report.virtualMs;
 }
 
 function tell({ seed, violations, convergedAfterMs, digest }: FleetReport, operations: number) {
@@ -107,25 +96,6 @@ function tell({ seed, violations, convergedAfterMs, digest }: FleetReport, opera
 
 function list(counts: ReadonlyMap<string, number>): string {
   return [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
-}
-
-/** What docs/reference/simulation.md is made from. */
-function record({ seed, fleets, operations, record: file }: Options, total: Totals): void {
-  const more = operations === 200 ? '' : ` --operations ${operations}`;
-  const { user, system } = process.cpuUsage();
-  const [processor] = cpus();
-  const result = {
-    command: `npm run sim -- --seed ${seed} --fleets ${fleets}${more}`,
-    commit: execFileSync('git', ['rev-parse', '--short', 'HEAD']).toString().trim(),
-    date: new Date().toISOString().slice(0, 10),
-    machine: `${cpus().length} × ${processor?.model.split(' ').slice(0, 2).join(' ')}`,
-    fleets,
-    cpuSeconds: Math.round((user + system) / 1e6),
-    virtualHours: Math.round(total.virtualMs / 3_600_000),
-    operations: Object.fromEntries([...total.operations].toSorted()),
-    faults: Object.fromEntries([...total.faults].toSorted()),
-  };
-  writeFileSync(file!, `${JSON.stringify(result, null, 2)}\n`);
 }
 
 try {

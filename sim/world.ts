@@ -83,6 +83,8 @@ export class World {
   readonly members = new Map<string, SimMember>();
   readonly violations: string[] = [];
   readonly trace: string[] = [];
+  /** What the checkers have looked at: commits to the store, writes that reached a member. */
+  readonly looked = { commits: 0, writes: 0 };
   process: FederationProcess | undefined;
   #term = 0;
   #disk: MemorySnapshot | undefined;
@@ -293,6 +295,7 @@ export class World {
 
   #onAnswer(write: MemberWrite, status: number): void {
     const { cluster, method, path } = write;
+    this.looked.writes++;
     if (!path.includes('/leases/')) this.log(`${cluster} ${method} ${path} ${status}`);
     for (const observer of this.#options.observers) observer.onAnswer?.(write, status, this);
     if (this.#doom.writes !== undefined && --this.#doom.writes <= 0) {
@@ -301,6 +304,7 @@ export class World {
   }
 
   #onCommit(changes: readonly Change[]): void {
+    this.looked.commits++;
     for (const observer of this.#options.observers) observer.onCommit?.(changes, this);
     if (this.#options.plant?.disk !== undefined && this.dice.chance(0.02)) {
       this.#earlier = this.process?.store.snapshot();
