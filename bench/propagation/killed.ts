@@ -33,7 +33,7 @@ interface Known {
 }
 
 /** Longest wait for the members to agree after the restart, milliseconds. */
-const agreeMs = 60_000;
+const agreeMs = 180_000;
 const replicas = 3;
 const { type, make, change } = deployments(replicas);
 
