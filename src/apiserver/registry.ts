@@ -6,7 +6,13 @@ import type { KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import { ApiError, notFound } from '../kube/status.ts';
 import type { Store } from '../store/store.ts';
-import { type Admission, type Admit, admitAll, type Companions } from './admission.ts';
+import {
+  type Admission,
+  type AdmissionRequest,
+  type Admit,
+  admitAll,
+  type Companions,
+} from './admission.ts';
 import type {
   Backend,
   DeleteOptions,
@@ -27,6 +33,7 @@ import type { StoredItem } from './registry/item.ts';
 import { Lists } from './registry/list.ts';
 import { NamespaceGate } from './registry/namespaces.ts';
 import { modificationOf, type Patch } from './registry/patching.ts';
+import { isPodAction, PodActions } from './registry/pod-actions.ts';
 import { Removals } from './registry/removals.ts';
 import { revisionOf } from './registry/revision.ts';
 import { readScale, scaleOf } from './registry/scale.ts';
@@ -70,6 +77,7 @@ export class Registry implements Backend {
   readonly #watches: Watches;
   readonly #writes: Writes;
   readonly #removals: Removals;
+  readonly #podActions: PodActions;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -85,6 +93,11 @@ export class Registry implements Backend {
     this.#watches = new Watches({ ...options, collections });
     this.#removals = new Removals({ ...base, processes: options.processes ?? (() => false) });
     this.#writes = new Writes({ ...base, removals: this.#removals });
+    const admit: Admit = (context, request) => this.#admitted(context, request);
+    this.#podActions = new PodActions({
+      ...{ clock, types: options.types, collections, admit },
+      ...{ writes: this.#writes, removals: this.#removals },
+    });
   }
 
   /** Everything that is held in memory. */
@@ -107,7 +120,7 @@ export class Registry implements Backend {
       await this.#collections.reach(revisionOf(options.resourceVersion), signal);
     const item = await this.#find(ref);
     const { subresource = '' } = ref;
-    if (subresource === '' || subresource === 'status' || subresource === 'approval') return item;
+    if (readable.has(subresource)) return item;
     if (subresource === 'scale') return readScale(item, this.#scalePaths(ref));
     throw noSubresource(ref);
   }
@@ -131,6 +144,7 @@ export class Registry implements Backend {
   ): Promise<WriteResult> {
     const { type, subresource = '' } = ref;
     if (subresource === 'token') return this.#createToken(context, ref, { body, options });
+    if (isPodAction(ref)) return this.#podActions.run(context, ref, { body, options });
     if (subresource !== '') throw noSubresource(ref);
     if (!type.verbs.includes('get'))
       throw new ApiError(
@@ -225,16 +239,10 @@ export class Registry implements Backend {
   }
 
   /** What is answered and never stored, after admission. */
-  async #admitted(
-    context: RequestContext,
-    ref: ObjectRef,
-    { object, options }: { object: KubeObject; options: WriteOptions },
-  ): Promise<KubeObject> {
-    if (this.#admission === undefined) return object;
-    const { type } = ref;
-    const base = { operation: 'CREATE', type, ref, object, old: undefined, options } as const;
-    const mutated = await this.#admission.mutate(context, base);
-    return this.#admission.validate(context, { ...base, object: mutated });
+  async #admitted(context: RequestContext, request: AdmissionRequest): Promise<KubeObject> {
+    if (this.#admission === undefined) return request.object;
+    const mutated = await this.#admission.mutate(context, request);
+    return this.#admission.validate(context, { ...request, object: mutated });
   }
 
   #scalePaths(ref: ObjectRef): ScalePaths {
@@ -256,7 +264,8 @@ export class Registry implements Backend {
     const { namespace, name } = ref;
     const metadata = { ...body.object.metadata, namespace, name };
     const sent = { ...body.object, metadata };
-    const request = await this.#admitted(context, ref, { object: sent, options: asked });
+    const asks = { operation: 'CREATE', type: ref.type, ref, old: undefined } as const;
+    const request = await this.#admitted(context, { ...asks, object: sent, options: asked });
     const find: TokenRequestOptions['find'] = async (resource, namespace, name) =>
       (await this.#collections.load({ group: '', resource })).items.get(
         keyBelow({ namespace, name }),
@@ -276,7 +285,9 @@ function phases(admit: Admit, admission: Admission | undefined): { mutate?: Admi
   };
 }
 
-const writable: ReadonlySet<string> = new Set(['', 'status', 'finalize', 'approval']);
+const parts = ['status', 'approval', 'ephemeralcontainers', 'resize'];
+const readable: ReadonlySet<string> = new Set(['', ...parts]);
+const writable: ReadonlySet<string> = new Set(['', 'finalize', ...parts]);
 
 function checkWritable(ref: ObjectRef): void {
   const { subresource = '' } = ref;

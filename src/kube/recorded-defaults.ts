@@ -39,6 +39,8 @@ export interface DefaultRule {
 export type DefaultRules = Readonly<Record<string, readonly DefaultRule[]>>;
 
 const rules = new Map(Object.entries(recorded as DefaultRules));
+// No pod is created with one, so that its defaults are not recorded: they are a container's.
+rules.set('io.k8s.api.core.v1.EphemeralContainer', rules.get('io.k8s.api.core.v1.Container')!);
 
 export function rulesOf(definition: string | undefined): readonly DefaultRule[] {
   return (definition === undefined ? undefined : rules.get(definition)) ?? none;

@@ -67,7 +67,8 @@ async function start(answer: { now: Answer }) {
       headers: body === undefined ? {} : { 'content-type': type },
       ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)) }),
     });
-    return { status: sent.status, body: JSON.parse((await sent.bytes()).toString('utf8')) };
+    const bytes = await sent.bytes();
+    return { status: sent.status, bytes, body: JSON.parse(bytes.toString('utf8')) };
   };
   const define = async (conversion: JsonObject): Promise<void> => {
     const made = await send('POST', definitionsPath, servers(conversion));

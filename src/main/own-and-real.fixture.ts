@@ -30,6 +30,8 @@ export interface Sent {
 export interface Got {
   readonly status: number;
   readonly body: KubeObject;
+  /** The body as it came. */
+  readonly bytes: Buffer;
 }
 
 /** What is held against the real one. */
@@ -60,7 +62,12 @@ function headersOf({ method = 'GET', headers, body }: Sent): Record<string, stri
 
 function bytesOf(body: unknown): Buffer | undefined {
   if (body === undefined) return undefined;
+  if (Buffer.isBuffer(body)) return body;
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}
+
+function gotOf(status: number, bytes: Buffer): Got {
+  return { status, bytes, body: parsed(bytes.toString('utf8')) };
 }
 
 /** JSON, lines of it in a field, or else the text in a field. */
@@ -101,7 +108,7 @@ export class OwnAndReal {
         headers: headersOf(sent),
         ...(body !== undefined && { body }),
       });
-      return { status: answer.status, body: parsed((await answer.bytes()).toString('utf8')) };
+      return gotOf(answer.status, await answer.bytes());
     };
     const member = fleet.members[0]!;
     this.#agent = new Agent({ connect: { ca: member.ca }, allowH2: false });
@@ -115,7 +122,7 @@ export class OwnAndReal {
         headers: { authorization: `Bearer ${token}`, ...headersOf(sent) },
         ...(body !== undefined && { body }),
       });
-      return { status: response.statusCode, body: parsed(await response.body.text()) };
+      return gotOf(response.statusCode, Buffer.from(await response.body.arrayBuffer()));
     };
   }
 
@@ -144,10 +151,9 @@ export class OwnAndReal {
     // The real one gives the rules of its bindings in no order.
     for (const { body } of [...theirs, ...ours]) sortRules(body);
     for (const [i, step] of steps.entries()) {
-      const [expected, actual] = [plain(theirs[i]), plain(ours[i])];
+      const [expected, actual] = [shown(theirs[i]!), shown(ours[i]!)];
       if (JSON.stringify(expected) === JSON.stringify(actual)) continue;
-      const sent = typeof step === 'function' ? '' : `${step.method ?? 'GET'} ${step.path}`;
-      this.differences.push({ what, step: i, sent, expected, actual });
+      this.differences.push({ what, step: i, sent: lineOf(step), expected, actual });
     }
   }
 
@@ -166,11 +172,20 @@ export class OwnAndReal {
   /** As `same`, but objects in answers may differ: only refusals are compared. */
   async refusedAlike(what: string, ...steps: readonly Step[]): Promise<void> {
     const [theirs, ours] = await Promise.all([run(this.real, steps), run(this.ours, steps)]);
-    for (const [i] of steps.entries()) {
+    for (const [i, step] of steps.entries()) {
       const [expected, actual] = [refusalOf(theirs[i]!), refusalOf(ours[i]!)];
       if (JSON.stringify(expected) === JSON.stringify(actual)) continue;
-      this.differences.push({ what, step: i, sent: '', expected, actual });
+      this.differences.push({ what, step: i, sent: lineOf(step), expected, actual });
     }
+  }
+
+  /** As `refusedAlike`; two answers that are both `alike` are not told apart. */
+  async answeredAlike(sent: Sent, alike: (got: Got) => boolean): Promise<void> {
+    const [theirs, ours] = await Promise.all([this.real(sent), this.ours(sent)]);
+    if (alike(theirs) && alike(ours)) return;
+    const [expected, actual] = [refusalOf(theirs), refusalOf(ours)];
+    if (JSON.stringify(expected) === JSON.stringify(actual)) return;
+    this.differences.push({ sent: lineOf(sent), expected, actual });
   }
 
   /** @throws AssertionError with all differences so far */
@@ -243,9 +258,13 @@ async function run(send: Send, steps: readonly Step[]): Promise<Got[]> {
   return got;
 }
 
+function lineOf(step: Step): string {
+  return typeof step === 'function' ? '' : `${step.method ?? 'GET'} ${step.path}`;
+}
+
 /** Without the extra of a reviewed user, which holds the credential's id. */
-function bare(got: Got): Got {
-  const copy = structuredClone(got);
+function bare(got: Pick<Got, 'status' | 'body'>) {
+  const copy = structuredClone({ status: got.status, body: got.body });
   const user = valueAt(copy.body, 'status', 'user');
   if (isObject(user)) delete user['extra'];
   return copy;
@@ -261,7 +280,7 @@ function sortRules({ kind, status }: KubeObject): void {
 /** Without differences and dumps of Go's own structs, which nobody can know who is not Go. */
 function refusalOf(got: Got): unknown {
   if (got.status < 300) return { status: got.status };
-  const text = JSON.stringify(plain(got));
+  const text = JSON.stringify(shown(got));
   return JSON.parse(
     text
       .replaceAll(/\\"batch.kubernetes.io\/controller-uid\\":\\"UID\\",/g, '')
@@ -279,6 +298,10 @@ const volatile: ReadonlySet<string> = new Set([
   ...['token', 'expirationTimestamp', 'storageVersionHash'],
 ]);
 
+function shown({ status, body }: Got): unknown {
+  return plain({ status, body });
+}
+
 /** Without what differs between any two servers; fields in one order. */
 function plain(value: unknown): unknown {
   if (typeof value === 'string')
@@ -286,6 +309,7 @@ function plain(value: unknown): unknown {
       value
         .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UID')
         .replace(/in record \(\d+\)/, 'in record (RV)')
+        .replace(/in object meta: \d+/, 'in object meta: RV')
         .replace(/Code: 4, Key: \S+, ResourceVersion: 0, /, '')
         // Go shows its own structs, with fields that nobody sent, and its own emptiness.
         .replace(/Invalid value: \[\{"name":.*?\}\]: must have exactly/i, 'must have exactly')

@@ -49,5 +49,5 @@ export const allocatedFields: Readonly<Record<string, readonly AllocatedField[]>
     { path: ['spec', 'conversion', 'webhook', 'clientConfig', 'caBundle'] },
   ],
   namespaces: [{ path: ['spec'], silent: true }],
-  pods: [{ path: ['spec', 'nodeName'] }],
+  pods: [{ path: ['spec', 'nodeName'] }, { path: ['spec', 'ephemeralContainers'] }],
 };

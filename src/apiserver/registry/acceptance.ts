@@ -51,7 +51,7 @@ export function validateWritten(
   // What was wrong in the stored object already does not stop who changes something else.
   const before = schemaCauses.length > 0 && old !== undefined ? bySchema(facts.schema, old) : [];
   causes.push(...schemaCauses.filter((cause) => !before.some((other) => isSame(cause, other))));
-  causes.push(...(rulesOf(type).validate?.(object, old) ?? []));
+  causes.push(...(rulesOf(type).validate?.(object, old, ref.subresource ?? '') ?? []));
   // A kind's own rules may rely on what its schema says.
   if (causes.length === 0) causes.push(...(facts.own?.validate?.(object, old) ?? []));
   if (facts.custom !== undefined)

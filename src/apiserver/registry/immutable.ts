@@ -208,9 +208,7 @@ function checkPod(object: KubeObject, old: KubeObject): StatusCause[] {
       ? containers.map((each) => (isObject(each) ? without(each, 'image') : each))
       : containers;
   const fixed = (pod: KubeObject): JsonObject => {
-    const spec = without(specOf(pod), ...changeable, 'ephemeralContainers');
-    // Whoever schedules here binds so: there is no subresource for it.
-    if (!specOf(old)['nodeName']) delete spec['nodeName'];
+    const spec = without(specOf(pod), ...changeable);
     for (const name of ['containers', 'initContainers'])
       if (spec[name] !== undefined) spec[name] = images(spec[name]);
     return spec;

@@ -6,6 +6,7 @@ import { quoteGo } from '../../kube/quote.ts';
 import { apiVersionOf, type ResourceType } from '../../kube/resource.ts';
 import { badRequest } from '../../kube/status.ts';
 import type { ObjectRef } from '../backend.ts';
+import { isPodPart, withPodPart } from './pod-parts.ts';
 import { hasSubresource } from './type-facts.ts';
 import { countsAnnotations, hasGeneration } from './type-rules.ts';
 import { statusChanges } from './write-rules.ts';
@@ -122,6 +123,9 @@ export function splitBySubresource(
       ? (rest as KubeObject)
       : { ...candidate, status: old['status'] };
   }
+  // The registry's own word.
+  if (subresource === 'binding') return candidate;
+  if (isPodPart(subresource)) return withPodPart(candidate, old, subresource);
   if (subresource === 'finalize')
     return { ...old, metadata: candidate.metadata, spec: candidate['spec'] };
   const metadata: ObjectMeta = { ...old.metadata };

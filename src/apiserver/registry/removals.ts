@@ -36,6 +36,11 @@ export interface RemovalsOptions {
   readonly processes: (type: ResourceType, finalizer: 'foregroundDeletion' | 'orphan') => boolean;
 }
 
+interface Admitted {
+  /** Admission was asked about what the deletion is a consequence of. */
+  readonly admitted?: boolean;
+}
+
 export interface Removed {
   readonly item: StoredItem;
   readonly gone: boolean;
@@ -48,7 +53,11 @@ export class Removals {
     this.#options = options;
   }
 
-  async delete(context: RequestContext, ref: ObjectRef, options: DeleteOptions): Promise<Removed> {
+  async delete(
+    context: RequestContext,
+    ref: ObjectRef,
+    options: DeleteOptions & Admitted,
+  ): Promise<Removed> {
     const { collections, gate } = this.#options;
     const live = await collections.load(ref.type);
     for (let races = 0; ; races++) {
@@ -83,8 +92,10 @@ export class Removals {
       options: { dryRun: options.dryRun, fieldManager: '' },
       deletion: options,
     };
-    await mutate?.(context, admission);
-    await admit(context, admission);
+    if (!options.admitted) {
+      await mutate?.(context, admission);
+      await admit(context, admission);
+    }
     const marked = this.#marked(current.object(), type, options);
     if (isRemovable(marked)) {
       if (!options.dryRun) {
@@ -228,7 +239,7 @@ function withDefaulted(
 
 interface Deletion {
   readonly ref: ObjectRef;
-  readonly options: DeleteOptions;
+  readonly options: DeleteOptions & Admitted;
   readonly live: LiveCollection;
   readonly current: StoredItem;
 }

@@ -24,6 +24,8 @@ export interface TypeFacts {
 
 export interface TypeBook {
   factsOf(type: ResourceType): TypeFacts;
+  /** The resource of a served kind. */
+  typeOfKind(apiVersion: string, kind: string): ResourceType | undefined;
 }
 
 export function hasSubresource(type: ResourceType, name: string): boolean {

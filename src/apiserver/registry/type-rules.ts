@@ -21,6 +21,7 @@ import { checkDefinition } from '../custom/definition-check.ts';
 import { prepareDefinition } from '../custom/definition-rules.ts';
 import { unknownFormats } from '../custom/unknown-formats.ts';
 import { immutabilityOf } from './immutable.ts';
+import { isPodPart, podPartCauses } from './pod-parts.ts';
 import { prepareBinding, prepareRole, validateBinding, validateRole } from './rbac-rules.ts';
 import { dataKeyCauses, secretDataCauses } from './secret-data.ts';
 import { writeRulesOf } from './write-rules.ts';
@@ -33,7 +34,7 @@ export interface TypeRules {
   prepare?(object: KubeObject, old: KubeObject | undefined, subresource: string): KubeObject;
   /** Of a new object, after its fields have got their managers: what it gives belongs to nobody. */
   complete?(object: KubeObject): KubeObject;
-  validate?(object: KubeObject, old: KubeObject | undefined): StatusCause[];
+  validate?(object: KubeObject, old: KubeObject | undefined, subresource: string): StatusCause[];
   /** Said of what is valid. */
   warnings?(object: KubeObject, old: KubeObject | undefined): string[];
 }
@@ -65,6 +66,7 @@ const rules: Readonly<Record<string, TypeRules>> = {
     prepare: (object) => withPolicyDefaults(object, 'matchResources'),
     validate: unlessSame(checkBinding),
   },
+  pods: { validate: validatePod },
   limitranges: { prepare: withImpliedDefaults },
   // A share of less than nothing cannot be planned, so that no member is asked about it.
   replicationcontrollers: { validate: atLeastZero('replicas') },
@@ -108,9 +110,12 @@ function withImmutable(base: TypeRules, check: ReturnType<typeof immutabilityOf>
   if (check === undefined) return base;
   return {
     ...base,
-    validate: (object, old) => [
-      ...(base.validate?.(object, old) ?? []),
-      ...(old === undefined ? [] : check(object, old)),
+    validate: (object, old, subresource) => [
+      ...(base.validate?.(object, old, subresource) ?? []),
+      // What goes by an endpoint of its own touches nothing else.
+      ...(old === undefined || isPodPart(subresource) || subresource === 'binding'
+        ? []
+        : check(object, old)),
     ],
   };
 }
@@ -172,6 +177,17 @@ function validateSecret(object: KubeObject, old: KubeObject | undefined): Status
       field: 'type',
     });
   return causes;
+}
+
+function validatePod(
+  pod: KubeObject,
+  old: KubeObject | undefined,
+  subresource: string,
+): StatusCause[] {
+  if (old !== undefined) return isPodPart(subresource) ? podPartCauses(pod, old, subresource) : [];
+  const field = 'spec.ephemeralContainers';
+  if (valueAt(pod, ...field.split('.')) === undefined) return [];
+  return [{ reason: 'FieldValueForbidden', message: 'Forbidden: cannot be set on create', field }];
 }
 
 /** spec.finalizers is written by /finalize only, status.phase by deletion and /status only. */

@@ -18,6 +18,8 @@ export interface TypeWriteRules {
 }
 
 const rules = new Map(Object.entries(recorded as unknown as Record<string, TypeWriteRules>));
+// One kind under two names.
+rules.set('events.events.k8s.io', rules.get('events')!);
 
 const metaParts: readonly MetaPart[] = ['labels', 'annotations', 'finalizers', 'ownerReferences'];
 

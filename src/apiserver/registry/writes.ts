@@ -14,7 +14,7 @@ import { alreadyExists, conflict, invalid, isApiError, notFound } from '../../ku
 import { type DecodeOptions, decodeObject } from '../../kube/validate.ts';
 import { invalidValue } from '../../kube/validate-meta.ts';
 import { PreconditionError } from '../../store/store.ts';
-import type { Admit } from '../admission.ts';
+import { type Admit, admitAll } from '../admission.ts';
 import type {
   ObjectRef,
   RequestContext,
@@ -71,6 +71,8 @@ export interface Candidate {
   readonly patch?: TellablePatch;
   /** metadata.managedFields is right already (server-side apply). */
   readonly managed?: boolean;
+  /** Admission was asked about what makes it; it is neither asked again nor counts as a change. */
+  readonly admitted?: boolean;
   readonly nameGenerated?: boolean;
 }
 
@@ -260,7 +262,7 @@ export class Writes {
     checkPreconditions(decoded.metadata, current, { ref, native: facts.schema.native });
     const settling = new Settling();
     try {
-      const parts = { old, decoded, managed: candidate.managed === true };
+      const parts = { old, decoded, candidate };
       const object = await this.#updated(write, parts, settling);
       return await this.#commitUpdate(write, { current, old, object });
     } finally {
@@ -296,18 +298,23 @@ export class Writes {
   /** The whole object as it is to be stored, without resourceVersion. */
   async #updated(
     { context, ref, options, facts }: Write,
-    { old, decoded, managed }: { old: KubeObject; decoded: KubeObject; managed: boolean },
+    {
+      old,
+      decoded,
+      candidate: { managed = false, admitted = false },
+    }: { old: KubeObject; decoded: KubeObject; candidate: Candidate },
     settling: Settling,
   ): Promise<KubeObject> {
     const { type, subresource = '' } = ref;
     const { schema } = facts;
+    const steady = subresource === 'status' || subresource === 'binding';
     const prepare = (sent: KubeObject): KubeObject => {
       let object = splitBySubresource(sent, old, { type, subresource, native: schema.native });
       const { resourceVersion: _version, ...meta } = object.metadata;
       object = { ...object, metadata: meta };
       object = rulesOf(type).prepare?.(object, old, subresource) ?? object;
       object = applyDefaults(schema, object);
-      return subresource === 'status' ? object : withGeneration(object, old, type);
+      return steady ? object : withGeneration(object, old, type);
     };
     const metadata = updatedMeta(withRef(decoded.metadata, ref), old.metadata);
     let object = prepare({ ...decoded, metadata });
@@ -325,18 +332,18 @@ export class Writes {
         }),
         ...(subresource === '' ? {} : { subresource }),
       });
-    const { mutate, admit } = this.#options;
+    const { mutate, admit } = admitted ? asAsked : this.#options;
     const accepted = await accept(
       context,
       { operation: 'UPDATE', type, ref, object, old, options, onSettled: settling.add },
       { facts, mutate, prepare, admit },
     );
     // An admission function that changed the spec after all of this makes it a new generation, too.
-    return accepted === object || subresource === 'status'
-      ? accepted
-      : withGeneration(accepted, old, type);
+    return accepted === object || steady ? accepted : withGeneration(accepted, old, type);
   }
 }
+
+const asAsked = { mutate: undefined, admit: admitAll([]) };
 
 function decodeCandidate(
   { context, ref, options, facts }: Write,

@@ -116,6 +116,24 @@ export class Followed {
     }
   }
 
+  /** Binds a pod to a node; false when the pod is gone. */
+  async bind({ metadata }: KubeObject, node: string): Promise<boolean> {
+    const { namespace, name, uid } = metadata;
+    const target = { ...this.#target({ metadata } as KubeObject), subresource: 'binding' };
+    const meta = { namespace, name, uid };
+    const body = {
+      ...{ apiVersion: 'v1', kind: 'Binding', metadata: meta },
+      target: { name: node },
+    };
+    try {
+      await this.#client.create(target, body as KubeObject);
+      return true;
+    } catch (error) {
+      if (error instanceof ApiError && (error.code === 404 || error.code === 409)) return false;
+      throw error;
+    }
+  }
+
   /** Also when it is gone already, or another stands there by now. */
   async remove(object: KubeObject, options: DeleteCallOptions = {}): Promise<void> {
     const uid = object.metadata.uid!;

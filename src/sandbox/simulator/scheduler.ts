@@ -42,8 +42,8 @@ export class Scheduler {
     if ('node' in choice) {
       this.#refused.delete(key);
       this.#take(pod.metadata.uid!, choice.node);
-      const bound = await pods.patch(pod, { spec: { nodeName: choice.node } });
-      if (bound === undefined) this.#take(pod.metadata.uid!, undefined);
+      const bound = await pods.bind(pod, choice.node);
+      if (!bound) this.#take(pod.metadata.uid!, undefined);
       return;
     }
     this.#refused.add(key);
