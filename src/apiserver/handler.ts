@@ -12,6 +12,7 @@ import type { Authenticate } from './auth/authenticate.ts';
 import { type Authorizer, attributesOf, forbidden } from './auth/authorizer.ts';
 import { Impersonation } from './auth/impersonate.ts';
 import type { RequestContext, User } from './backend.ts';
+import type { Bodies } from './bodies.ts';
 import { classify } from './fairness/classify.ts';
 import { Overload, type Seats } from './fairness/seats.ts';
 import { FrameCache } from './frame-cache.ts';
@@ -39,6 +40,8 @@ export interface HandlerOptions {
   readonly log: Logger;
   /** Absent: as many requests are served at one time as come. */
   readonly seats?: Seats;
+  /** Absent: bodies hold as much as comes. */
+  readonly bodies?: Bodies | undefined;
   readonly observers?: readonly Observer[];
   /** Absent: every group is served here. */
   readonly aggregated?: Aggregated;
@@ -180,7 +183,8 @@ async function serveAs(
   { parts, trace, warnings }: Serving,
   { user, info }: Asked,
 ): Promise<ApiResponse> {
-  const { request, auditId } = trace;
+  const { auditId } = trace;
+  const request = options.bodies?.counted(trace.request, user) ?? trace.request;
   await authorize(options.authorizer, trace, { user, info });
   const context: RequestContext = {
     user,

@@ -3,7 +3,6 @@
  * everything.
  */
 import { createHash } from 'node:crypto';
-import { gunzipSync } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
 import { encodeJson } from '../kube/json.ts';
 import { ApiError } from '../kube/status.ts';
@@ -103,7 +102,7 @@ export class OpenApi implements NonResource {
     form: SwaggerForm,
     contentType: string,
   ): Promise<ApiResponse> {
-    const { packed, etag, modified } = await this.#swagger.document(form);
+    const { packed, plain, etag, modified } = await this.#swagger.document(form);
     const lastModified = new Date(modified).toUTCString();
     const headers = {
       ...{ 'content-type': contentType, etag, vary: 'Accept', 'last-modified': lastModified },
@@ -115,7 +114,7 @@ export class OpenApi implements NonResource {
         : known === etag || known === '*';
     if (fresh) return { status: 304, headers, body: Buffer.alloc(0) };
     if (!acceptsGzip(request.headers['accept-encoding']))
-      return { status: 200, headers, body: gunzipSync(packed) };
+      return { status: 200, headers, body: plain() };
     const vary = 'Accept, Accept-Encoding';
     const packedHeaders = { ...headers, vary, 'content-encoding': 'gzip' };
     return { status: 200, headers: packedHeaders, body: packed };

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { gunzip, gunzipSync, gzip } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
 import { GnosticWriter } from '../kube/gnostic-v2.ts';
 import { parseJson, stringifyJson } from '../kube/json.ts';
@@ -19,6 +19,8 @@ export type SwaggerForm = 'json' | 'protobuf';
 export interface SwaggerDocument {
   /** gzip of the document. */
   readonly packed: Buffer;
+  /** The document itself; the same bytes for everybody who holds them at the same time. */
+  readonly plain: () => Buffer;
   readonly etag: string;
   /** When the types became what they are, ms. */
   readonly modified: number;
@@ -51,6 +53,16 @@ const rest: JsonObject = {
   },
   security: [{ BearerToken: [] }],
 };
+
+/** Hundreds may ask at once, and their clients take it slowly or never. */
+function unpackedFrom(packed: Buffer): () => Buffer {
+  let known: WeakRef<Buffer> | undefined;
+  return () => {
+    const bytes = known?.deref() ?? gunzipSync(packed);
+    if (known?.deref() === undefined) known = new WeakRef(bytes);
+    return bytes;
+  };
+}
 
 export class Swagger {
   readonly #catalog: Catalog;
@@ -98,7 +110,8 @@ export class Swagger {
     const parts = [...this.#parts.values()];
     const bytes = form === 'json' ? await jsonOf(parts) : await protobufOf(parts);
     const etag = `"${sha(`${form} ${hash}`)}"`;
-    const document = { packed: await pack(bytes, level), etag, modified };
+    const packed = await pack(bytes, level);
+    const document = { packed, plain: unpackedFrom(packed), etag, modified };
     this.#made.set(form, { hash, document });
     return document;
   }

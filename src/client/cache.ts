@@ -20,6 +20,8 @@ export interface CacheEntry<T> {
   readonly value: T;
   readonly uid: string;
   readonly resourceVersion: string;
+  /** What it is taken to cost. */
+  readonly bytes: number;
 }
 
 export class Cache<T> {

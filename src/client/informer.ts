@@ -12,6 +12,8 @@ import { ApiError } from '../kube/status.ts';
 import { Cache, type Indexers, keyOf } from './cache.ts';
 import { headOf, isLater } from './object-head.ts';
 import type { Answer, RestClient, Target } from './rest.ts';
+import { NoRoomError, type Room } from './room.ts';
+import { AnswerTooLongError } from './transport.ts';
 import { type WatchedEvent, watch } from './watch.ts';
 
 export interface InformerOptions<T> {
@@ -36,6 +38,11 @@ export interface InformerOptions<T> {
    * every minute.
    */
   readonly idleMs?: number;
+  /**
+   * What the cache counts against. When there is none left, what is known stays as it is, nothing
+   * is added, and what the server has is only counted, until it fits.
+   */
+  readonly room?: Room;
 }
 
 /**
@@ -54,6 +61,13 @@ const briefMs = 1000;
  */
 const initialEventsMs = 20_000;
 
+/** Objects in one page of a list; fewer when they are too long together. */
+const pageSizeMax = 500;
+const pageSizeMin = 10;
+
+/** What an entry costs beside the bytes of its object, or when only a part of it is kept. */
+const entryBytes = 512;
+
 export class Informer<T = KubeObject> {
   readonly cache: Cache<T>;
   readonly #options: InformerOptions<T>;
@@ -68,6 +82,11 @@ export class Informer<T = KubeObject> {
   #resourceVersion = '';
   #watchListRefused = false;
   #pagingExpired = false;
+  #pageSize = pageSizeMax;
+  /** Bytes of what the server has, while that is only counted; undefined: it is kept. */
+  #counted: number | undefined;
+  /** Bytes that the cache has taken of the room. */
+  #held = 0;
   #connected = false;
   #synced = false;
   #restarted = false;
@@ -163,7 +182,10 @@ export class Informer<T = KubeObject> {
       isLater(head.resourceVersion, this.#resourceVersion)
     ) {
       const { uid, resourceVersion } = head;
-      this.cache.set(head.key, { value: object as unknown as T, uid, resourceVersion });
+      const bytes = entryBytes + answer.bytes.length;
+      // Without room it is only not known early.
+      if (this.#counted === undefined && this.#hold(bytes - (known?.bytes ?? 0)))
+        this.cache.set(head.key, { value: object as unknown as T, uid, resourceVersion, bytes });
     }
     return object;
   }
@@ -173,6 +195,10 @@ export class Informer<T = KubeObject> {
     this.#stopped.abort();
     this.#round.abort();
     await this.#running;
+    const { room } = this.#options;
+    room?.release(this.#held);
+    room?.settle(this);
+    this.#held = 0;
   }
 
   /** Drops the connection and tries again at once: for a member that has just come back. */
@@ -206,7 +232,10 @@ export class Informer<T = KubeObject> {
   /** A stream that ended well, or expired once, is taken up at once; anything else waits. */
   async #pause(suspicious: boolean): Promise<void> {
     const waits = suspicious || this.#lastError !== undefined;
-    const delay = waits ? this.#backoff.next() : fraction(this.#options.random) * 20;
+    const next = waits ? this.#backoff.next() : fraction(this.#options.random) * 20;
+    // To be told everything again, only to count it, is not worth a hurry.
+    const { maxMs } = this.#options.backoff ?? defaultBackoff;
+    const delay = this.#lastError instanceof NoRoomError ? maxMs : next;
     this.#round = new AbortController();
     try {
       await sleep(this.#options.clock, delay, this.#round.signal);
@@ -224,10 +253,17 @@ export class Informer<T = KubeObject> {
       return;
     }
     this.#lastError = error;
+    if (error instanceof NoRoomError) {
+      this.#counted = 0;
+      this.#resourceVersion = '';
+    }
+    if (error instanceof AnswerTooLongError)
+      this.#pageSize = Math.max(pageSizeMin, Math.floor(this.#pageSize / 4));
     this.#log.debug('informer lost its stream', { error: messageOf(error) });
   }
 
   async #listAndWatch(signal: AbortSignal): Promise<void> {
+    if (this.#counted !== undefined) this.#counted = 0;
     if (this.#resourceVersion === '') {
       if (!this.#watchListRefused) {
         try {
@@ -238,7 +274,7 @@ export class Informer<T = KubeObject> {
           this.#watchListRefused = true;
         }
       }
-      await this.#list(signal);
+      if (!(await this.#list(signal))) return;
     }
     await this.#follow(signal, false);
   }
@@ -248,11 +284,12 @@ export class Informer<T = KubeObject> {
     return error instanceof ApiError && (error.code === 400 || error.code === 422);
   }
 
-  async #list(signal: AbortSignal): Promise<void> {
+  /** @returns whether the cache has it all */
+  async #list(signal: AbortSignal): Promise<boolean> {
     const { client, target, labelSelector, fieldSelector } = this.#options;
     const unseen = new Set(this.cache.keys());
     let resourceVersion = '';
-    const limit = this.#pagingExpired ? 0 : 500;
+    const limit = this.#pagingExpired ? 0 : this.#pageSize;
     try {
       for await (const page of client.pages(target, {
         labelSelector,
@@ -260,9 +297,10 @@ export class Informer<T = KubeObject> {
         limit,
         signal,
       })) {
+        const each = Math.ceil(page.bytes / Math.max(1, page.items.length));
         for (const object of page.items) {
           unseen.delete(keyOf(object.metadata));
-          this.#put(object);
+          this.#put(object, each);
         }
         resourceVersion = page.resourceVersion;
       }
@@ -272,7 +310,7 @@ export class Informer<T = KubeObject> {
       if (error instanceof ApiError && error.code === 410) this.#pagingExpired = true;
       throw error;
     }
-    this.#finishSnapshot(unseen, resourceVersion);
+    return this.#finishSnapshot(unseen, resourceVersion);
   }
 
   async #follow(signal: AbortSignal, sendInitialEvents: boolean): Promise<void> {
@@ -307,7 +345,7 @@ export class Informer<T = KubeObject> {
         listen();
         for (const event of events) {
           if (!this.#take(event, state)) continue;
-          this.#finishSnapshot(state!, this.#resourceVersion);
+          if (!this.#finishSnapshot(state!, this.#resourceVersion)) return;
           state = undefined;
           listen();
         }
@@ -335,7 +373,7 @@ export class Informer<T = KubeObject> {
     if (event.type === 'DELETED') this.#drop(keyOf(object.metadata));
     else {
       unseen?.delete(keyOf(object.metadata));
-      this.#put(object);
+      this.#put(object, event.bytes?.length ?? 0);
     }
     // Before the end of the initial events their numbers are no point to resume from.
     if (unseen === undefined) this.#advance(object);
@@ -363,19 +401,35 @@ export class Informer<T = KubeObject> {
     if (object.metadata.resourceVersion) this.#resourceVersion = object.metadata.resourceVersion;
   }
 
-  #finishSnapshot(unseen: ReadonlySet<string>, resourceVersion: string): void {
+  /** @returns whether the cache has it all: not when it was only counted */
+  #finishSnapshot(unseen: ReadonlySet<string>, resourceVersion: string): boolean {
     for (const key of unseen) this.#drop(key);
+    if (this.#counted !== undefined) {
+      // It fits, now that what is gone has made room: next time it is kept.
+      this.#counted = undefined;
+      this.#resourceVersion = '';
+      return false;
+    }
+    this.#options.room?.settle(this);
     this.#resourceVersion = resourceVersion;
     this.#seenAt = this.#options.clock.monotonic();
     if (this.#expirations === 0) this.#backoff.reset();
     this.#lastError = undefined;
-    if (this.#synced) return;
+    if (this.#synced) return true;
     this.#synced = true;
     for (const done of this.#syncWaiters) done();
     this.#syncWaiters.clear();
+    return true;
   }
 
-  #put(object: KubeObject): void {
+  #put(object: KubeObject, length: number): void {
+    const { transform, room } = this.#options;
+    const bytes = entryBytes + (transform === undefined ? length : 0);
+    if (this.#counted !== undefined) {
+      this.#counted += bytes;
+      if (this.#counted > room!.most) throw room!.crowd(this);
+      return;
+    }
     const { metadata } = object;
     const key = keyOf(metadata);
     const uid = metadata.uid ?? '';
@@ -384,17 +438,29 @@ export class Informer<T = KubeObject> {
     if (known !== undefined && known.uid === uid && known.resourceVersion === resourceVersion) {
       return;
     }
-    const { transform } = this.#options;
     const value = transform === undefined ? (object as unknown as T) : transform(object);
     if (value === undefined || (known !== undefined && known.uid !== uid)) this.#drop(key);
     if (value === undefined) return;
-    const old = this.cache.set(key, { value, uid, resourceVersion });
+    if (!this.#hold(bytes - (this.cache.entry(key)?.bytes ?? 0))) throw room!.crowd(this);
+    const old = this.cache.set(key, { value, uid, resourceVersion, bytes });
     this.#tell(key, old?.value, value);
   }
 
   #drop(key: string): void {
     const old = this.cache.delete(key);
-    if (old !== undefined) this.#tell(key, old.value, undefined);
+    if (old === undefined) return;
+    this.#hold(-old.bytes);
+    this.#tell(key, old.value, undefined);
+  }
+
+  /** @returns whether there is room for so much more (or less) */
+  #hold(bytes: number): boolean {
+    const { room } = this.#options;
+    if (room === undefined || this.#stopped.signal.aborted) return true;
+    if (bytes > 0 && !room.take(bytes)) return false;
+    if (bytes < 0) room.release(-bytes);
+    this.#held += bytes;
+    return true;
   }
 
   #tell(key: string, old: T | undefined, now: T | undefined): void {

@@ -1,7 +1,11 @@
 /** Cuts a byte stream into lines without copying what arrives whole. */
+import type { Budget } from '../base/budget.ts';
 
 /** A watch frame longer than this is no Kubernetes object: etcd holds none above 1.5 MB. */
 export const lineLimitBytes = 16 * 1024 * 1024;
+
+/** What a piece costs beside its bytes: a line can come byte by byte. */
+const pieceBytes = 256;
 
 const newline = 0x0a;
 
@@ -11,11 +15,14 @@ export class LineTooLongError extends Error {
 
 export class LineSplitter {
   readonly #limit: number;
+  readonly #held: Budget | undefined;
   #rest: Buffer[] = [];
   #restBytes = 0;
 
-  constructor(limitBytes = lineLimitBytes) {
+  /** What of a line has come counts against `held`, until it ends. */
+  constructor(limitBytes = lineLimitBytes, held?: Budget) {
     this.#limit = limitBytes;
+    this.#held = held;
   }
 
   /**
@@ -33,8 +40,7 @@ export class LineSplitter {
       if (this.#restBytes > 0) {
         this.#grow(piece);
         lines.push(Buffer.concat(this.#rest, this.#restBytes));
-        this.#rest = [];
-        this.#restBytes = 0;
+        this.end();
       } else if (piece.length > 0) lines.push(piece);
     }
     if (start < chunk.length) this.#grow(chunk.subarray(start));
@@ -46,11 +52,22 @@ export class LineSplitter {
     return this.#restBytes;
   }
 
+  /** Lets go of a line that has not ended. */
+  end(): void {
+    this.#held?.release(this.#restBytes + this.#rest.length * pieceBytes);
+    this.#rest = [];
+    this.#restBytes = 0;
+  }
+
   #grow(piece: Buffer): void {
-    this.#rest.push(piece);
-    this.#restBytes += piece.length;
-    if (this.#restBytes > this.#limit) {
+    const restBytes = this.#restBytes + piece.length;
+    if (restBytes > this.#limit) {
       throw new LineTooLongError(`a line is longer than ${this.#limit} bytes`);
     }
+    if (this.#held?.take(piece.length + pieceBytes) === false) {
+      throw new LineTooLongError('a line is longer than there is room for');
+    }
+    this.#rest.push(piece);
+    this.#restBytes = restBytes;
   }
 }

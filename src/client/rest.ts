@@ -82,6 +82,8 @@ export interface Page<T = KubeObject> {
   readonly resourceVersion: string;
   readonly continue: string | undefined;
   readonly remainingItemCount: number | undefined;
+  /** As it came. */
+  readonly bytes: number;
 }
 
 /** A successful answer: 2xx. */
@@ -219,7 +221,7 @@ export class RestClient {
       resourceVersionMatch: token === undefined ? options.resourceVersionMatch : undefined,
     };
     const answer = await this.send('GET', target, undefined, { ...options, query });
-    return pageOf(answer.object<ListBody>());
+    return pageOf(answer.object<ListBody>(), answer.bytes.length);
   }
 
   /** A whole collection. Prefer `pages` or an Informer where it may be large. */
@@ -303,7 +305,7 @@ interface ListBody {
   readonly items?: KubeObject[] | null;
 }
 
-function pageOf(list: ListBody): Page {
+function pageOf(list: ListBody, bytes: number): Page {
   const items = list.items ?? [];
   const kind = list.kind?.endsWith('List') ? list.kind.slice(0, -4) : undefined;
   for (const item of items) {
@@ -318,6 +320,7 @@ function pageOf(list: ListBody): Page {
     resourceVersion: list.metadata?.resourceVersion ?? '',
     continue: list.metadata?.continue || undefined,
     remainingItemCount: list.metadata?.remainingItemCount,
+    bytes,
   };
 }
 

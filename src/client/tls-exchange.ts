@@ -1,39 +1,23 @@
 /** One request and its answer on an undici dispatcher, without the cost of a Node stream. */
 import type { Dispatcher } from 'undici';
+import type { Budget } from '../base/budget.ts';
 import { messageOf } from '../base/errors.ts';
 import type { AnswerHeaders } from './answer-error.ts';
-import { TransportError, type TransportResponse } from './transport.ts';
+import { AnswerTooLongError, TransportError, type TransportResponse } from './transport.ts';
 
 /** Bytes that may wait for a slow reader before the socket is paused. */
 const highWaterBytes = 1024 * 1024;
 
-/**
- * What the answers of one server may hold together until they are read: the longest that one of
- * them can be.
- */
-const heldMaxBytes = 256 * 1024 * 1024;
-
-/** Bytes of answers under way from one server that wait for their readers. */
-export class Held {
-  #bytes = 0;
-
-  /** @returns whether there is room for them */
-  add(bytes: number): boolean {
-    this.#bytes += bytes;
-    return this.#bytes <= heldMaxBytes;
-  }
-
-  release(bytes: number): void {
-    this.#bytes -= bytes;
-  }
-}
+/** What a chunk costs beside its bytes: a body can come byte by byte. */
+const chunkBytes = 256;
 
 export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
   status = 0;
   headers: AnswerHeaders = {};
   /** Resolves to this exchange when the head has come. */
   readonly head: Promise<TransportResponse>;
-  readonly #held: Held;
+  /** What waits for its reader, of all answers of this server. */
+  readonly held: Budget;
   readonly #resolveHead: (response: TransportResponse) => void;
   readonly #rejectHead: (error: TransportError) => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -47,8 +31,8 @@ export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
   /** Runs once when nothing more will come. */
   onDone: () => void = () => {};
 
-  constructor(held: Held = new Held()) {
-    this.#held = held;
+  constructor(held: Budget) {
+    this.held = held;
     const { promise, resolve, reject } = Promise.withResolvers<TransportResponse>();
     this.head = promise;
     this.#resolveHead = resolve;
@@ -73,10 +57,14 @@ export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#ended) return;
+    const bytes = chunk.length + chunkBytes;
+    if (!this.held.take(bytes)) {
+      this.fail(new AnswerTooLongError('the answer is too long'));
+      return;
+    }
     this.#chunks.push(chunk);
-    this.#buffered += chunk.length;
-    if (!this.#held.add(chunk.length)) this.fail(new TransportError('the answer is too long'));
-    else if (this.#streaming && this.#buffered > highWaterBytes) {
+    this.#buffered += bytes;
+    if (this.#streaming && this.#buffered > highWaterBytes) {
       this.#paused = true;
       controller.pause();
     }
@@ -153,7 +141,7 @@ export class Exchange implements Dispatcher.DispatchHandler, TransportResponse {
   }
 
   #release(): void {
-    this.#held.release(this.#buffered);
+    this.held.release(this.#buffered);
     this.#buffered = 0;
   }
 

@@ -5,9 +5,10 @@
 import type { Duplex } from 'node:stream';
 import { getCACertificates } from 'node:tls';
 import { type Dispatcher, Pool, ProxyAgent } from 'undici';
+import { Budget } from '../base/budget.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { type AnswerHeaders, errorOf } from './answer-error.ts';
-import { Exchange, Held } from './tls-exchange.ts';
+import { Exchange } from './tls-exchange.ts';
 import {
   type Transport,
   TransportError,
@@ -40,7 +41,12 @@ export interface TlsTransportOptions {
   /** Sockets for watches, logs and upgrades. */
   readonly streams?: number;
   readonly connectTimeoutMs?: number;
+  /** What answers may hold together until they are read. */
+  readonly answers?: Budget;
 }
+
+/** Long enough for every answer that is no stream, bytes. */
+const answersMax = 256 * 1024 * 1024;
 
 /** An answer that is read whole has this many times as long as its head. */
 const bodyFactor = 4;
@@ -53,7 +59,7 @@ export class TlsTransport implements Transport {
   readonly #prefix: string;
   readonly #basic: string | undefined;
   readonly #streaming = new Set<Exchange>();
-  readonly #held = new Held();
+  readonly #held: Budget;
   #calls: Dispatcher;
   #streams: Dispatcher;
   #closed = false;
@@ -62,6 +68,7 @@ export class TlsTransport implements Transport {
   constructor(options: TlsTransportOptions) {
     const url = new URL(options.server);
     this.#options = options;
+    this.#held = options.answers ?? new Budget({ most: answersMax });
     this.#origin = url.origin;
     this.#prefix = url.pathname.replace(/\/+$/, '');
     this.#basic =

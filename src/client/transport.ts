@@ -3,6 +3,7 @@
  * either.
  */
 import type { Duplex } from 'node:stream';
+import type { Budget } from '../base/budget.ts';
 import type { KubeObject } from '../kube/object.ts';
 import type { Status } from '../kube/status.ts';
 
@@ -45,6 +46,8 @@ export interface TransportResponse {
   readonly body: AsyncIterable<Buffer>;
   /** … or whole. */
   bytes(): Promise<Buffer>;
+  /** What of the body waits to be read counts against it. */
+  readonly held?: Budget | undefined;
   /** The body's object where the server in this process has it parsed: never change it. */
   readonly object?: (() => KubeObject) | undefined;
   /** Instead of a body, from a server in this process, for a request that wanted it. */
@@ -72,3 +75,6 @@ export interface Transport {
 export class TransportError extends Error {
   override readonly name = 'TransportError';
 }
+
+/** There is no room for the answer, or for what else the server sends meanwhile. */
+export class AnswerTooLongError extends TransportError {}

@@ -2,7 +2,7 @@
 import { encodeJson } from '../kube/json.ts';
 import { type JsonObject, type KubeObject, objectAt, valueAt } from '../kube/object.ts';
 import { ApiError, type Status } from '../kube/status.ts';
-import { LineSplitter } from './lines.ts';
+import { LineSplitter, lineLimitBytes } from './lines.ts';
 import { headOf, type ObjectHead } from './object-head.ts';
 import type { CallOptions, Query, RestClient, Target } from './rest.ts';
 import type { ObjectEvent } from './transport.ts';
@@ -82,10 +82,14 @@ export async function* watch(
     for await (const events of response.events) yield events.map(handedOver);
     return;
   }
-  const splitter = new LineSplitter();
-  for await (const chunk of response.body) {
-    const lines = splitter.push(chunk);
-    if (lines.length > 0) yield lines.map((line) => eventOf(line, client.parse));
+  const splitter = new LineSplitter(lineLimitBytes, response.held);
+  try {
+    for await (const chunk of response.body) {
+      const lines = splitter.push(chunk);
+      if (lines.length > 0) yield lines.map((line) => eventOf(line, client.parse));
+    }
+  } finally {
+    splitter.end();
   }
 }
 

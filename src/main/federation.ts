@@ -14,6 +14,7 @@ import { IssuerDocuments } from '../apiserver/auth/issuer-documents.ts';
 import type { ServiceAccountTokens } from '../apiserver/auth/service-account-tokens.ts';
 import { signingRequestAdmission } from '../apiserver/auth/signing-requests.ts';
 import type { Backend, User } from '../apiserver/backend.ts';
+import type { Bodies } from '../apiserver/bodies.ts';
 import type { CalledService } from '../apiserver/called-service.ts';
 import type { Catalog } from '../apiserver/catalog.ts';
 import { createHandler } from '../apiserver/handler.ts';
@@ -23,6 +24,7 @@ import { MetricsEndpoint } from '../apiserver/metrics-endpoint.ts';
 import type { Observer } from '../apiserver/trace.ts';
 import type { ApiHandler } from '../apiserver/types.ts';
 import type { NonResource } from '../apiserver/types-source.ts';
+import type { BudgetOptions } from '../base/budget.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -81,6 +83,10 @@ export interface FederationOptions {
   readonly preflight: boolean;
   /** Absent: nothing is counted, and requests are not limited. */
   readonly telemetry?: Telemetry;
+  /** What bodies may hold; absent: as much as comes. */
+  readonly bodies?: Bodies;
+  /** What may be kept of the objects of one member. */
+  readonly room?: BudgetOptions;
   /** Told of requests beside the metrics. */
   readonly observers?: readonly Observer[];
   /** Webhooks, policies and quotas of the federation; absent: they are stored only. */
@@ -238,6 +244,7 @@ async function serveApi(
     random,
     log,
     ...(telemetry === undefined ? {} : { seats: telemetry.seats }),
+    bodies: options.bodies,
     observers: [
       ...(telemetry === undefined ? [] : [telemetry.requests]),
       ...(options.observers ?? []),

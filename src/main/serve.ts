@@ -20,6 +20,7 @@ import { openSqliteStore } from '../store/sqlite.ts';
 import { openAudit } from './audit.ts';
 import { openIdentity } from './authentication.ts';
 import { type Federation, startFederation } from './federation.ts';
+import { heapLimit, memoryShares } from './memory.ts';
 import type { ServeOptions } from './options.ts';
 import { Recovery } from './recovery.ts';
 import { Telemetry } from './telemetry.ts';
@@ -56,6 +57,7 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
   const store = await openSqliteStore({ dataDir, clock, random });
   const compaction = new Compaction({ store, clock, logger: log });
   const telemetry = telemetryOf(options, context);
+  const memory = memoryShares(heapLimit());
   try {
     const pki = await pkiOf(options, context);
     const state = nextStart(dataDir, random);
@@ -68,7 +70,8 @@ export async function serve(options: ServeOptions, context: ServeContext): Promi
       clock,
       random,
       log,
-      openTransport: audit.audited(context.openTransport ?? tlsTransports(clock)),
+      openTransport: audit.audited(context.openTransport ?? tlsTransports(clock, memory.answers)),
+      ...memory,
       tokens: tokenFile === undefined ? [] : [(token) => tokenFile.verify(token)],
       ...identity.options,
       failoverAfterMs: options.failoverAfterMs,

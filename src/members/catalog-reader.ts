@@ -8,6 +8,7 @@ import { type Logger, silentLogger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';
 import type { RestClient } from '../client/rest.ts';
+import type { Room } from '../client/room.ts';
 import { isObject, valueAt } from '../kube/object.ts';
 import { ApiError } from '../kube/status.ts';
 
@@ -16,6 +17,7 @@ export interface CatalogReaderOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Logger;
+  readonly room?: Room;
   /** Shared by all members: equal documents are held once and fetched once. */
   readonly documents: OpenapiDocuments;
   /** Called when something has changed; a rejection is tried again. */
@@ -53,7 +55,7 @@ export class CatalogReader {
   #documents: MemberTypes['openapiV3'] = new Map();
 
   constructor(options: CatalogReaderOptions) {
-    const { client, clock, random } = options;
+    const { client, clock, random, room } = options;
     this.#options = options;
     this.#log = options.log ?? silentLogger;
     this.#backoff = new Backoff({ firstMs: 500, maxMs: 30_000 }, random);
@@ -61,7 +63,15 @@ export class CatalogReader {
       '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
       '/apis/apiregistration.k8s.io/v1/apiservices',
     ].map(
-      (target) => new Informer<object>({ client, target, clock, random, transform: () => noted }),
+      (target) =>
+        new Informer<object>({
+          client,
+          target,
+          clock,
+          random,
+          transform: () => noted,
+          ...(room && { room }),
+        }),
     );
     for (const watcher of this.#watchers) {
       watcher.onChange(() => {

@@ -4,10 +4,12 @@
  */
 import type { Cluster } from '../api/cluster.ts';
 import { systemNamespace } from '../api/cluster.ts';
+import { Budget, type BudgetOptions } from '../base/budget.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { RestClient } from '../client/rest.ts';
+import { Room } from '../client/room.ts';
 import { TlsTransport } from '../client/tls-transport.ts';
 import { type Transport, TransportError } from '../client/transport.ts';
 import { valueAt } from '../kube/object.ts';
@@ -64,8 +66,13 @@ export interface ConnectionOptions {
   readonly log?: Logger;
   /** Health, conditions or version have changed; must not throw. */
   readonly onChange: () => void;
+  /** What may be kept of the objects of one member, out of what is for all. */
+  readonly room?: BudgetOptions;
   readonly limits?: { readonly inFlight: number; readonly waiting: number };
 }
+
+/** Bytes of objects of one member. */
+const roomMax = 256 * 1024 * 1024;
 
 /** The version is read again after this many good probes. */
 const probesPerVersion = 60;
@@ -74,6 +81,7 @@ export class MemberConnection implements MemberPort {
   readonly name: string;
   readonly transport: Transport;
   readonly client: RestClient;
+  readonly room: Room;
   readonly #options: ConnectionOptions;
   readonly #log: Logger;
   readonly #pace: Pace;
@@ -101,6 +109,7 @@ export class MemberConnection implements MemberPort {
     this.#pace = new Pace({ clock, ...(options.limits ?? { inFlight: 32, waiting: 8192 }) });
     this.transport = this.#paced();
     this.client = new RestClient(this.transport, { userAgent });
+    this.room = new Room(options.room ?? { most: roomMax }, (why) => this.#onCrowded(why));
     this.#state = initialHealth(cluster.status?.uid ?? '');
     this.#leaseState = pending(options.federation.term);
     this.#health = memberHealthOf(this.#state, this.#leaseState);
@@ -207,6 +216,14 @@ export class MemberConnection implements MemberPort {
     this.#tell();
   }
 
+  #onCrowded(why: string): void {
+    const fields = { member: this.name, why };
+    if (why === '') this.#log.info('a member has room again', { member: this.name });
+    else this.#log.warn('a member has too many objects', fields);
+    this.#state = { ...this.#state, crowded: why };
+    this.#tell();
+  }
+
   #onReach(): void {
     const { reachable, message } = this.#state;
     this.#log.info('a member changed its reachability', {
@@ -308,8 +325,8 @@ function throughOf(inner: () => Transport): Transport {
   return { request: (request) => inner().request(request), close: async () => {} };
 }
 
-/** The transport to a real member. */
-export function tlsTransports(clock: Clock): OpenTransport {
+/** The transport to a real member. `answers`: what those of one member may hold under way. */
+export function tlsTransports(clock: Clock, answers?: BudgetOptions): OpenTransport {
   return (cluster, credential) => {
     const { server, caBundle, insecureSkipTLSVerify, proxyURL, tlsServerName } = cluster.spec;
     const clientCertificate = credential()?.clientCertificate;
@@ -317,6 +334,7 @@ export function tlsTransports(clock: Clock): OpenTransport {
       server,
       clock,
       token: () => credential()?.token,
+      ...(answers && { answers: new Budget(answers) }),
       ...(caBundle ? { ca: Buffer.from(caBundle, 'base64').toString('utf8') } : {}),
       ...(insecureSkipTLSVerify ? { insecureSkipTLSVerify } : {}),
       ...(proxyURL ? { proxyURL } : {}),

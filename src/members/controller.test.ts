@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Cluster, systemNamespace } from '../api/cluster.ts';
+import { Budget } from '../base/budget.ts';
 import { StepClock } from '../base/clock.ts';
 import { SeededRandom } from '../base/random.ts';
 import { RestClient } from '../client/rest.ts';
@@ -63,6 +64,7 @@ class World {
         currentRevision: () => this.federation.revision,
         reach: () => Number.POSITIVE_INFINITY,
       },
+      room: { most: 64 * 1024, own: 1024, pool: new Budget({ most: 96 * 1024 }) },
       openTransport: (cluster, credential) =>
         this.members.get(cluster.metadata.name!)!.with(() => credential()?.token),
       clock: this.clock,
@@ -205,6 +207,28 @@ test('a member that hangs holds up nobody else', async () => {
   assert.equal(world.controller.get('us')!.health.writable, true);
   assert.equal(world.status('us'), 'TTTT');
   assert.equal(world.status('eu'), '');
+});
+
+test('a member with objects without end is not ready, says why, and takes nothing from others', async () => {
+  const world = new World('eu', 'us');
+  const { api } = world.members.get('eu')!;
+  await world.start();
+  for (let i = 0; i < 1000; i++) api.put(nodes, node(`n${i}`));
+  await world.run(5000);
+  assert.deepEqual([world.status('eu'), world.status('us')], ['TFTT', 'TTTT']);
+  const { status } = world.federation.get(clusters, 'eu') as Cluster;
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  assert.equal(ready?.reason, 'TooManyObjects');
+  const others = world.members.get('us')!.api;
+  for (let i = 0; i < 20; i++) others.put(nodes, node(`n${i}`));
+  await world.run(60_000);
+  assert.deepEqual([world.status('eu'), world.status('us')], ['TFTT', 'TTTT']);
+  assert.equal((world.federation.get(clusters, 'us') as Cluster).status?.nodes, 20);
+  for (let i = 0; i < 1000; i++) api.remove(nodes, `n${i}`);
+  await world.run(60_000);
+  assert.equal(world.status('eu'), 'TTTT');
+  assert.equal((world.federation.get(clusters, 'eu') as Cluster).status?.nodes, 0);
+  await world.controller.stop();
 });
 
 test('a refused credential is said so, and a new one counts at once', async () => {

@@ -1,6 +1,7 @@
 /** Keeps the members of the federation: connections, health, status, tokens, and their leaving. */
 import { type Cluster, clusterType, systemNamespace } from '../api/cluster.ts';
 import type { MemberTypes } from '../apiserver/catalog.ts';
+import type { BudgetOptions } from '../base/budget.ts';
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
@@ -30,6 +31,8 @@ export interface MembersOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log?: Logger;
+  /** What may be kept of the objects of one member, out of what is for all. */
+  readonly room?: BudgetOptions;
   /** What a member serves has changed. */
   readonly onTypes: (name: string, types: MemberTypes) => Promise<void> | void;
   /** A member is no more: its types go, unless objects of them are stored. */
@@ -145,7 +148,7 @@ export class MembersController implements MemberSet {
 
   #add(cluster: Cluster): JoinedMember {
     const name = cluster.metadata.name!;
-    const { federation, openTransport, clock, random, log } = this.#options;
+    const { federation, openTransport, clock, random, log, room } = this.#options;
     const member = new JoinedMember({
       cluster,
       credential: this.#credentialOf(cluster)?.credential,
@@ -154,6 +157,7 @@ export class MembersController implements MemberSet {
       clock,
       random,
       ...(log === undefined ? {} : { log }),
+      ...(room && { room }),
       documents: this.#documents,
       onChange: () => {
         if (this.#joined.get(name) !== member) return;

@@ -46,6 +46,7 @@ const starts: Readonly<Record<string, HealthState>> = {
   'not ready': run(good, 'unready', 'unready', 'unready'),
   'credential refused': run(good, 'unauthorized'),
   'another cluster': afterProbe(good, { kind: 'ready', uid: 'u2' }, 0),
+  'too large to be known': { ...good, crowded: 'it has too many objects' },
 };
 
 // Order of columns: ready, unready, unauthorized, forbidden, busy, failing, silent.
@@ -58,6 +59,7 @@ const table: Readonly<Record<string, string>> = {
   'not ready': 'TTTT TFTT TFFF TFTT TFTT TFTT TFTT',
   'credential refused': 'TTTT TFTT TFFF TFTT TFFF TFFF TFFF',
   'another cluster': 'TTTT TTTF TFFF TFTF TTTF TTTF TTTF',
+  'too large to be known': 'TFTT TFTT TFFF TFTT TFTT TFTT TFTT',
 };
 
 for (const [name, start] of Object.entries(starts)) {

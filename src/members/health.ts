@@ -30,6 +30,8 @@ export interface HealthState {
   readonly unready: number;
   /** Why it is not as it should be; '' when it is. */
   readonly message: string;
+  /** Why not all that it has is known here; '' when it is. */
+  readonly crowded: string;
   /** kube-system's uid as first seen or as recorded; '' when never seen. */
   readonly uid: string;
   /**
@@ -57,6 +59,7 @@ export function initialHealth(uid: string): HealthState {
     silent: 0,
     unready: 0,
     message: 'not probed yet',
+    crowded: '',
     uid,
     silentSince: undefined,
   };
@@ -161,10 +164,11 @@ function reachableOf({ reachable, message }: HealthState): ConditionFacts {
   return made('Reachable', 'True', 'Answers');
 }
 
-function readyOf({ reachable, ready, credentials, message }: HealthState): ConditionFacts {
+function readyOf({ reachable, ready, credentials, message, crowded }: HealthState): ConditionFacts {
   if (reachable === 'Unknown') return made('Ready', 'Unknown', 'NotProbed', message);
   if (reachable === 'False') return made('Ready', 'False', 'NoAnswer', message);
   if (credentials === 'False') return made('Ready', 'False', 'Unauthorized', message);
+  if (crowded !== '') return made('Ready', 'False', 'TooManyObjects', crowded);
   if (ready === 'True') return made('Ready', 'True', 'Ready');
   return made('Ready', ready, 'NotReady', message);
 }

@@ -53,8 +53,8 @@ export class JoinedMember {
       cluster: this.#cluster,
       onChange: () => this.#onConnection(),
     });
-    const { client } = this.connection;
-    const shared = { client, clock, random };
+    const { client, room } = this.connection;
+    const shared = { client, clock, random, room };
     this.#nodes = new Informer({ ...shared, target: '/api/v1/nodes', transform: summarizeNode });
     this.#pods = new Informer({
       ...shared,

@@ -2,6 +2,7 @@
  * The seam between the federation and one joined cluster: real, sandbox and faulty members all look
  * like this.
  */
+import type { Room } from '../client/room.ts';
 import type { Transport } from '../client/transport.ts';
 
 export interface UserIdentity {
@@ -30,6 +31,8 @@ export interface MemberPort {
   /** With the federation's own credential. */
   readonly transport: Transport;
   readonly health: MemberHealth;
+  /** What is kept of the member's objects counts against it. */
+  readonly room?: Room;
   /** A transport whose requests the member sees as coming from this user (impersonation). */
   as(user: UserIdentity): Transport;
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';
 import type { Answer, RestClient } from '../client/rest.ts';
+import type { Room } from '../client/room.ts';
 import type { Json, KubeObject } from '../kube/object.ts';
 import { groupResource, pathOf, type ResourceType } from '../kube/resource.ts';
 import { federationLabel } from './mark.ts';
@@ -16,6 +17,8 @@ export interface CopyInformersOptions {
   readonly units: Units;
   readonly clock: Clock;
   readonly random: Random;
+  /** Of the member. */
+  readonly room: Room | undefined;
   client(): RestClient;
   /** The type as this member serves it; undefined: it does not. */
   typeHere(type: ResourceType): ResourceType | undefined;
@@ -78,7 +81,7 @@ export class CopyInformers {
   #start(key: string, type: ResourceType): Informer | undefined {
     const here = this.#options.typeHere(type);
     if (here === undefined) return undefined;
-    const { clock, random, federation } = this.#options;
+    const { clock, random, federation, room } = this.#options;
     const target = pathOf(here);
     const informer = new Informer({
       client: this.#options.client(),
@@ -86,6 +89,7 @@ export class CopyInformers {
       clock,
       random,
       labelSelector: `${federationLabel}=${federation}`,
+      ...(room && { room }),
     });
     informer.onChange((name, old, now) => this.#take(type, name, { old, now }));
     this.#informers.set(key, { type, target, informer });
@@ -104,10 +108,14 @@ export class CopyInformers {
     const before = copy.live;
     if (now === undefined) {
       if (copy.observeGone(old!)) this.#options.onEvent(unit, 'gone');
+      else units.forgetEmpty(unit);
       return;
     }
     shareParts(now as unknown as Json, before as unknown as Json | undefined);
-    if (!copy.observe(now, federation)) return;
+    if (!copy.observe(now, federation)) {
+      units.forgetEmpty(unit);
+      return;
+    }
     this.#options.onEvent(unit, onlyStatus(before, now) ? 'status' : 'copy');
   }
 }

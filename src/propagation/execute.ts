@@ -82,6 +82,7 @@ export class Executor {
     this.#informers = new CopyInformers({
       ...options,
       client: () => this.#client,
+      room: options.member.port.room,
       cluster: options.member.name,
       onEvent: (unit, what) => {
         if (what === 'gone' && this.#wanted(unit).kind === 'copy') {

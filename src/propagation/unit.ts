@@ -289,8 +289,13 @@ export class Units {
     return () => this.#listeners.delete(listener);
   }
 
-  changed(unit: Unit): void {
+  /** A stranger that bears our label leaves no unit behind. */
+  forgetEmpty(unit: Unit): void {
     if (unit.empty) this.#units.delete(unit.key);
+  }
+
+  changed(unit: Unit): void {
+    this.forgetEmpty(unit);
     for (const listener of this.#listeners) listener(unit);
   }
 }

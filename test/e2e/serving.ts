@@ -17,6 +17,8 @@ const bin = fileURLToPath(new URL('../../bin/ubernetes.cjs', import.meta.url));
 export interface ServingOptions {
   /** Further options of `ubernetes serve`. */
   readonly args?: readonly string[];
+  /** Added to the environment of its first start. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface CommandResult {
@@ -37,10 +39,10 @@ export class ServedFederation {
     this.#args = options.args;
   }
 
-  static async start({ args = [] }: ServingOptions = {}): Promise<ServedFederation> {
+  static async start({ args = [], env = {} }: ServingOptions = {}): Promise<ServedFederation> {
     const folder = await temporaryFolder('ubernetes-e2e');
     const served = new ServedFederation({ folder, port: await freePort(), args });
-    await served.start();
+    await served.start(env);
     return served;
   }
 

@@ -5,7 +5,7 @@ import type { Served } from './served.ts';
 
 const path = '/api/v1/namespaces/tenant-b/configmaps';
 /** Longest wait for one answer, milliseconds. */
-const answerMs = 15_000;
+const answerMs = 60_000;
 const everyMs = 100;
 
 export class HonestUser {

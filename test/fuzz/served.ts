@@ -2,7 +2,7 @@
  * What is fuzzed over sockets: `ubernetes serve` as a process of its own with little memory, an
  * honest member and one that lies, and an honest user who goes on working.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,12 +17,14 @@ import { TlsTransport } from '../../src/client/tls-transport.ts';
 import { valueAt } from '../../src/kube/object.ts';
 import { createSandboxMember, type SandboxMember } from '../../src/sandbox/member.ts';
 import { kubeconfigText } from '../../testbed/kubeconfig.ts';
+import { removeFolder, temporaryFolder } from '../../testbed/processes.ts';
+import { waitUntil } from '../../testbed/waiting.ts';
 import { ServedFederation } from '../e2e/serving.ts';
 import { type Liar, startLiar } from './liar.ts';
 import { inTime } from './watchdog.ts';
 
 /** The server gets no more heap than this, so that what grows without bound ends it. MiB. */
-const heapMiB = 512;
+export const heapMiB = 512;
 
 /** Stands in the namespace of the honest user only. */
 export const canary = 'canary-5d21e0f8';
@@ -39,6 +41,8 @@ export interface Served {
   readonly client: RestClient;
   /** Of the service account that attacks: everything in namespace tenant-a, nothing else. */
   readonly token: string;
+  /** What the server holds once its garbage is collected: heap and buffers, MiB. */
+  heldMiB(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -55,11 +59,16 @@ export async function startServed(dice: Dice): Promise<Served> {
   const [honest, lying] = await Promise.all([sandboxOf('honest'), sandboxOf('liar')]);
   const front = await listening(honest.handler);
   const liar = await startLiar(lying, dice);
-  const before = process.env['NODE_OPTIONS'];
-  process.env['NODE_OPTIONS'] = `${before ?? ''} --max-old-space-size=${heapMiB}`;
-  const federation = await ServedFederation.start();
-  if (before === undefined) delete process.env['NODE_OPTIONS'];
-  else process.env['NODE_OPTIONS'] = before;
+  const reports = await temporaryFolder('ubernetes-fuzz');
+  const report = join(reports, 'memory.json');
+  const hook = new URL('./memory-report.ts', import.meta.url).href;
+  const options = `--max-old-space-size=${heapMiB} --import=${hook}`;
+  const federation = await ServedFederation.start({
+    env: {
+      NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} ${options}`,
+      UBERNETES_MEMORY_REPORT: report,
+    },
+  });
   await joined(federation, honest, {
     server: `https://127.0.0.1:${front.server.port}`,
     ca: front.ca,
@@ -83,11 +92,22 @@ export async function startServed(dice: Dice): Promise<Served> {
     ca: settings.ca!,
     client,
     token,
-    stop: () => stopAll({ client, federation, liar, front, members: [honest, lying] }),
+    heldMiB: () => heldMiB(federation, report),
+    stop: () => stopAll({ reports, client, federation, liar, front, members: [honest, lying] }),
   };
 }
 
+/** Asks `memory-report.ts`, which is loaded in the server. */
+async function heldMiB({ pid }: ServedFederation, report: string): Promise<number> {
+  await rm(report, { force: true });
+  process.kill(pid, 'SIGUSR2');
+  await waitUntil({ what: 'a report of memory', check: async () => existsSync(report) });
+  const { heapUsed, external } = JSON.parse(readFileSync(report, 'utf8')) as NodeJS.MemoryUsage;
+  return (heapUsed + external) / 1024 / 1024;
+}
+
 interface Stopping {
+  readonly reports: string;
   readonly client: RestClient;
   readonly federation: ServedFederation;
   readonly liar: Liar;
@@ -95,12 +115,13 @@ interface Stopping {
   readonly members: readonly SandboxMember[];
 }
 
-async function stopAll({ client, federation, liar, front, members }: Stopping): Promise<void> {
+async function stopAll(stopping: Stopping): Promise<void> {
+  const { reports, client, federation, liar, front, members } = stopping;
   await client.transport.close();
   await federation.stop();
   await Promise.all([liar.stop(), front.stop()]);
   await Promise.all(members.map((member) => member.stop()));
-  await rm(federation.folder, { recursive: true, force: true });
+  await Promise.all([reports, federation.folder].map(removeFolder));
 }
 
 async function joined(
@@ -152,9 +173,12 @@ async function furnish(client: RestClient): Promise<string> {
   return String(valueAt(answer.object(), 'status', 'token'));
 }
 
-/** Memory that the server's process holds, MiB. */
-export function residentMiB(pid: number): number {
-  return Math.max(...processesOf(pid).map(residentOf));
+/** Memory that the server's process has, and the most it ever had, MiB. */
+export function resident(pid: number): { nowMiB: number; peakMiB: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const mebibytes = (field: string): number =>
+    Math.round(Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024);
+  return { nowMiB: mebibytes('VmRSS'), peakMiB: mebibytes('VmHWM') };
 }
 
 /** Connections that somebody has open to this port of this machine, by its side of them. */
@@ -165,27 +189,4 @@ export function connectionsTo(port: number): number {
     const [, address, , state] = line.trim().split(/\s+/);
     return address?.endsWith(local) === true && (state === '01' || state === '08');
   }).length;
-}
-
-/** The launcher and the program that it started. */
-function processesOf(group: number): string[] {
-  return readdirSync('/proc').filter((id) => /^\d+$/.test(id) && groupOf(id) === group);
-}
-
-function groupOf(id: string): number {
-  try {
-    const stat = readFileSync(`/proc/${id}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
-  } catch {
-    return 0;
-  }
-}
-
-function residentOf(id: string): number {
-  try {
-    const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${id}/status`, 'utf8'));
-    return Number(found?.[1] ?? 0) / 1024;
-  } catch {
-    return 0;
-  }
 }

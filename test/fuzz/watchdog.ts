@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
 /** Starting, stopping and sweeping take no longer than this each, milliseconds. */
-const workMs = 60_000;
+const workMs = 300_000;
 
-/** @throws when `work` is not done in a minute; that it never will be keeps nobody waiting. */
+/** @throws when `work` is not done in five minutes; that it never will be keeps nobody waiting. */
 export async function inTime<T>(what: string, work: Promise<T>, ms = workMs): Promise<T> {
   const ended = new AbortController();
   const late = delay(ms, undefined, { signal: ended.signal }).then(() => {

@@ -12,6 +12,7 @@ import { apiVersionOf, type GroupVersionKind, parseApiVersion } from '../../kube
 import { ApiError, badRequest } from '../../kube/status.ts';
 import { parseYaml } from '../../kube/yaml.ts';
 import type { WriteBody } from '../backend.ts';
+import { Overload } from '../fairness/seats.ts';
 import type { ApiRequest } from '../types.ts';
 
 /** kube-apiserver's own limit, in bytes. */
@@ -25,7 +26,7 @@ function tooLarge(limit: number): ApiError {
 
 /**
  * The whole body; empty when there is none.
- * @throws ApiError 413 above `limit` bytes, 400 when it is cut off
+ * @throws ApiError 413 above `limit` bytes, 400 when it is cut off; Overload
  */
 export async function readBody(request: ApiRequest, limit = bodyMax): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
@@ -38,7 +39,7 @@ export async function readBody(request: ApiRequest, limit = bodyMax): Promise<Bu
   try {
     return await boundedBytes(body, limit, () => tooLarge(limit));
   } catch (error) {
-    if (error instanceof ApiError) throw error;
+    if (error instanceof ApiError || error instanceof Overload) throw error;
     throw new ApiError('BadRequest', 'unexpected EOF', { cause: error });
   }
 }
