@@ -123,6 +123,22 @@ test('a restored backup does not write, though it has overtaken the leases and w
     assert.equal(world.process!.federation!.members.get(name)?.health.writable, true);
 });
 
+test('a rollback that was accepted while members were away holds for them (seed 40345)', async (t) => {
+  const { world, user, copy } = await fleet(t);
+  const backup = world.backup()!;
+  await user((client) => client.create(collection, configMap('lost')));
+  await world.timeline.run(15_000);
+  for (const { line } of world.members.values()) line.set({ kind: 'refusing' });
+  world.restore(backup);
+  await world.startFederation();
+  await world.acceptRollback();
+  await user((client) => client.create(collection, configMap('new', 'b')));
+  await world.timeline.run(30_000);
+  for (const { line } of world.members.values()) line.set(sound);
+  await world.timeline.run(60_000);
+  for (const name of clusters) assert.ok(copy(name, configMaps, 'b') !== undefined, name);
+});
+
 test('what may run once is taken over where it runs, not begun elsewhere', async (t) => {
   const { world, user, copy } = await fleet(t);
   const sets = pathOf({ ...statefulSets, namespace: 'default' });

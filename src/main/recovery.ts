@@ -59,7 +59,9 @@ export class Recovery {
     const { store, starts, members, client, log } = this.#options;
     const leases = await Promise.all(members.list().map(({ client: member }) => leaseIn(member)));
     const seen = leases.flatMap((lease) => lease ?? []);
-    if (seen.some(({ process, revision }) => revision > starts.reach(process))) {
+    const ahead = seen.some(({ process, revision }) => revision > starts.reach(process));
+    // What a member that cannot be asked has seen is lost as well: the user has said so.
+    if (ahead || seen.length < leases.length) {
       await store.advance(Math.max(store.revision, ...seen.map((it) => it.revision)) + margin);
       await starts.accept();
     }
@@ -80,7 +82,8 @@ async function leaseIn(member: RestClient): Promise<LeaseRecord | undefined> {
     const answer = await member.get(pathOf({ ...lease, name: leaseName }));
     return recordOf(answer.object());
   } catch {
-    // It is asked again when the user runs the command again.
+    // The margin is for what it has seen; beyond that nothing is written there until the user
+    // says so again.
     return undefined;
   }
 }

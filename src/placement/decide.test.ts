@@ -180,6 +180,15 @@ test('One without a record is where its copy stands already', () => {
   assert.notEqual(chosen, 'full', 'a record would keep it there, a copy alone does not');
 });
 
+test('One whose cluster has left goes to where a copy of it stands (seed 40356)', () => {
+  const previous = { number: 3, mode: 'One', clusters: { gone: {} } } as const;
+  for (const { name } of three) {
+    const copies = new Map([[name, { ready: 1 }]]);
+    const result = run({ mode: 'One', copies, previous });
+    assert.deepEqual(Object.keys(result.decision.clusters), [name]);
+  }
+});
+
 test('One without a record waits for the cluster where its copy stands, if that is out of reach', () => {
   for (const { name } of three) {
     const copies = new Map([[name, { ready: 1 }]]);

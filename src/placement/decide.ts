@@ -86,7 +86,8 @@ function scopeInput(input: DecideInput, mode: Mode, clusters: readonly ClusterFa
   // A divided Job's completions cannot be divided again: it stays where it was begun.
   if (isDividedJob(input, mode)) return { clusters, choice, before, guard, pinned: () => true };
   if (mode !== 'One') return { clusters, choice, before, guard };
-  const { previous, copies } = input;
+  const { copies } = input;
+  const recorded = clusters.some(({ name }) => before.has(name));
   const hand = (cluster: ClusterFacts): boolean =>
     cluster.state === 'draining' ||
     (cluster.state === 'lost' && input.frozen !== true && input.rules.failover?.mode === 'Move');
@@ -97,8 +98,9 @@ function scopeInput(input: DecideInput, mode: Mode, clusters: readonly ClusterFa
     before,
     guard,
     lostStays: true,
-    // When nothing is on record it stays where a copy stands, also while that cannot be written to.
-    ...(previous === undefined ? { holds: (name: string) => copies.has(name) } : {}),
+    // When nothing is on record, or only clusters that have left, it stays where a copy stands,
+    // also while that cannot be written to.
+    ...(recorded ? {} : { holds: (name: string) => copies.has(name) }),
     ...(input.holdsData ? { pinned: () => true } : { excluded: hand }),
   };
 }
