@@ -4,6 +4,7 @@ import { clusterKind } from '../api/cluster.ts';
 import { decisionKind } from '../api/records.ts';
 import type { JsonObject } from '../kube/object.ts';
 import type { AggregatedDiscovery, DiscoveredVersion } from './catalog/discovered.ts';
+import { OpenapiDocument } from './catalog/documents.ts';
 import { loadRecordedTypes } from './catalog/recorded.fixture.ts';
 import type { MemberTypes } from './catalog.ts';
 import { refusal, World } from './registry/world.fixture.ts';
@@ -26,10 +27,10 @@ function member(version: string, kinds: readonly CustomKind[]): MemberTypes {
     versions.set(v, [...(versions.get(v) ?? []), kind]);
     groups.set(group, versions);
   }
-  const openapiV3 = new Map<string, { hash: string; bytes: Buffer }>();
+  const openapiV3 = new Map<string, OpenapiDocument>();
   for (const [group, versions] of groups)
     for (const [v, list] of versions)
-      openapiV3.set(`apis/${group}/${v}`, { hash: 'h', bytes: document(group, v, list) });
+      openapiV3.set(`apis/${group}/${v}`, new OpenapiDocument('h', document(group, v, list)));
   const items = [...groups].map(([name, versions]) => ({
     metadata: { name },
     versions: [...versions].map(([v, list]) => discovered(name, v, list)),
@@ -291,7 +292,7 @@ test('a document of a member that is no whole JSON counts for nothing, and hurts
     { group: 'other.test', kind: 'Gadget' },
   ]);
   const bytes = Buffer.from('{"openapi":"3.0.0","paths":{');
-  const cut = new Map(openapiV3).set('apis/example.test/v1', { hash: 'cut', bytes });
+  const cut = new Map(openapiV3).set('apis/example.test/v1', new OpenapiDocument('cut', bytes));
   await catalog.setMember('new', { version, discovery, openapiV3: cut });
   assert.equal((await world.ask('/openapi/v2'))?.status, 200);
   await catalog.setMember('old', good);

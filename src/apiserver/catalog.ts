@@ -15,7 +15,7 @@ import type { TypeSchema } from '../kube/schema.ts';
 import { SchemaSet, schemalessType } from '../kube/schema-set.ts';
 import type { Store } from '../store/store.ts';
 import type { DiscoveredGroup } from './catalog/discovered.ts';
-import { Documents } from './catalog/documents.ts';
+import { Documents, OpenapiDocument } from './catalog/documents.ts';
 import { type MemberTypes, memberSet } from './catalog/member-set.ts';
 import { discoveredKinds, kindDocuments } from './catalog/own-kinds.ts';
 import { CatalogPersistence, digestsOf } from './catalog/persistence.ts';
@@ -204,7 +204,7 @@ export class Catalog implements TypeBook {
       const { groups, documents } = describeCustom(kinds, this.#meta());
       const digests = new Map<string, string>();
       for (const [path, document] of documents)
-        digests.set(path, this.#documents.add(Buffer.from(JSON.stringify(document))));
+        digests.set(path, this.#documents.add(documentOf(document)));
       const before = { customs: this.#customs, custom: this.#custom };
       this.#customs = customs;
       this.#custom = { ...this.#custom, groups, documents: digests };
@@ -455,8 +455,8 @@ export class Catalog implements TypeBook {
   #loadBase(kinds: readonly Kind[]): void {
     const recorded = readBaseTypes();
     const documents = new Map<string, string>();
-    for (const [path, { bytes }] of recorded.openapiV3)
-      documents.set(path, this.#documents.add(bytes));
+    for (const [path, document] of recorded.openapiV3)
+      documents.set(path, this.#documents.add(document));
     this.#base = {
       name: baseName,
       version: recorded.version,
@@ -466,8 +466,7 @@ export class Catalog implements TypeBook {
     const shown = kinds.filter(({ hidden }) => hidden !== true);
     const own = new Map<string, string>();
     const made = kindDocuments(shown, this.#meta());
-    for (const [path, document] of made)
-      own.set(path, this.#documents.add(Buffer.from(JSON.stringify(document))));
+    for (const [path, document] of made) own.set(path, this.#documents.add(documentOf(document)));
     this.#own = { name: ownName, version: '', groups: discoveredKinds(shown), documents: own };
   }
 
@@ -476,6 +475,10 @@ export class Catalog implements TypeBook {
     const leases = readBaseTypes().openapiV3.get('apis/coordination.k8s.io/v1')!.bytes;
     return JSON.parse(leases.toString('utf8')) as JsonObject;
   }
+}
+
+function documentOf(document: JsonObject): OpenapiDocument {
+  return new OpenapiDocument('', Buffer.from(JSON.stringify(document)));
 }
 
 function keyOf(type: ResourceType): string {

@@ -37,7 +37,8 @@ class Filler {
     if (map === undefined) return object;
     const out = this.#missing(node, object);
     let next = out;
-    for (const name of Object.keys(out)) {
+    // JSON inherits nothing that is enumerable; unlike Object.keys this allocates nothing.
+    for (const name in out) {
       const value = out[name]!;
       if (typeof value !== 'object' || value === null) continue;
       const type = map.fields.get(name) ?? map.element;
@@ -52,27 +53,20 @@ class Filler {
 
   /** Only what is missing in this object itself. */
   #missing(node: SchemaNode, object: JsonObject): JsonObject {
-    let out = object;
-    const set = (name: string, value: Json): void => {
-      if (out === object) out = { ...object };
-      setField(out, name, value);
-    };
-    const declared = (zero: boolean): void => {
-      for (const [name, type] of declaredDefaults(node)) {
-        if (isZero(type.default!) !== zero) continue;
-        const value = fieldOf(out, name);
-        if (value === undefined || (value === null && !type.nullable)) set(name, type.default!);
+    const { values, zeros, nulls } = gapsOf(node);
+    let out = withDeclared(object, object, values);
+    if (this.#native) {
+      const rules = rulesOf(node.shape.definition);
+      for (let i = 0; i < rules.length; i++) {
+        const rule = rules[i]!;
+        const value = ruleValue(rule, out, object, this.#kind);
+        if (value !== undefined) out = withField(out, object, rule.field, value);
       }
-    };
-    declared(false);
-    if (this.#native)
-      for (const rule of rulesOf(node.shape.definition)) {
-        const value = ruleValue(rule, { object: out, sent: object, kind: this.#kind });
-        if (value !== undefined) set(rule.field, value);
-      }
+    }
     // A declared zero of a native kind only says that Go writes it: a recorded default goes first.
-    declared(true);
-    for (const name of writtenNulls(node)) if (fieldOf(out, name) === undefined) set(name, null);
+    out = withDeclared(out, object, zeros);
+    for (let i = 0; i < nulls.length; i++)
+      if (fieldOf(out, nulls[i]!) === undefined) out = withField(out, object, nulls[i]!, null);
     return out;
   }
 
@@ -90,32 +84,53 @@ class Filler {
   }
 }
 
+/** Sets a field in a copy of what was sent, made when the first one is set. */
+function withField(out: JsonObject, sent: JsonObject, name: string, value: Json): JsonObject {
+  const copy = out === sent ? { ...sent } : out;
+  setField(copy, name, value);
+  return copy;
+}
+
+function withDeclared(out: JsonObject, sent: JsonObject, fields: readonly Declared[]): JsonObject {
+  for (let i = 0; i < fields.length; i++) {
+    const [name, type] = fields[i]!;
+    const value = fieldOf(out, name);
+    if (value === undefined || (value === null && !type.nullable))
+      out = withField(out, sent, name, type.default!);
+  }
+  return out;
+}
+
+type Declared = readonly [name: string, type: SchemaNode];
+
+/** What an object of a shape may lack. */
+interface Gaps {
+  /** Fields that declare a default that is no zero. */
+  readonly values: readonly Declared[];
+  readonly zeros: readonly Declared[];
+  /** Lists and maps that Go writes as null when there are none, as Role.rules. */
+  readonly nulls: readonly string[];
+}
+
+const gaps = new WeakMap<object, Gaps>();
+
+/** Found once for each shape. */
+function gapsOf({ shape }: SchemaNode): Gaps {
+  const known = gaps.get(shape);
+  if (known !== undefined) return known;
+  const fields = [...(shape.map?.fields ?? [])];
+  const declared = fields.filter(([, type]) => type.default !== undefined);
+  const found = {
+    values: declared.filter(([, type]) => !isZero(type.default!)),
+    zeros: declared.filter(([, type]) => isZero(type.default!)),
+    nulls: fields.filter(([, type]) => isWrittenNull(type)).map(([name]) => name),
+  };
+  gaps.set(shape, found);
+  return found;
+}
+
 function isZero(value: Json): boolean {
   return value === '' || value === 0 || value === false;
-}
-
-const declared = new WeakMap<object, readonly [string, SchemaNode][]>();
-
-/** The fields of a shape that declare a default, found once. */
-function declaredDefaults({ shape }: SchemaNode): readonly [string, SchemaNode][] {
-  const known = declared.get(shape);
-  if (known !== undefined) return known;
-  const fields = [...(shape.map?.fields ?? [])].filter(([, type]) => type.default !== undefined);
-  declared.set(shape, fields);
-  return fields;
-}
-
-const nulls = new WeakMap<object, readonly string[]>();
-
-/** Lists and maps that Go writes as null when there are none, as Role.rules. */
-function writtenNulls({ shape }: SchemaNode): readonly string[] {
-  const known = nulls.get(shape);
-  if (known !== undefined) return known;
-  const found = [...(shape.map?.fields ?? [])]
-    .filter(([, type]) => isWrittenNull(type))
-    .map(([name]) => name);
-  nulls.set(shape, found);
-  return found;
 }
 
 function isWrittenNull({ go, shape, default: declared }: SchemaNode): boolean {

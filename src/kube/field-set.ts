@@ -24,6 +24,29 @@ function sorted(elements: string[]): string[] {
   return elements;
 }
 
+/** By a hash of what they are made of; of two with one hash the newer one. */
+const heldOnce = new Map<number, FieldSet>();
+const heldOnceMax = 2000;
+let lastSet = 0;
+/** Odd and large: neighbouring numbers get hashes far apart. */
+const mix = 0x9e3779b1;
+
+const numbers = new Map<string, number>();
+const numbersMax = 20_000;
+let lastElement = 0;
+
+/** Any number for an element: the same one as long as it is remembered. */
+function numberOf(element: string): number {
+  let number = numbers.get(element);
+  if (number === undefined) {
+    if (numbers.size >= numbersMax) numbers.clear();
+    lastElement++;
+    number = lastElement;
+    numbers.set(element, number);
+  }
+  return number;
+}
+
 /** Deeper field sets are refused. */
 const maxDepth = 500;
 
@@ -35,6 +58,10 @@ const maxDepth = 500;
 export class FieldSet {
   readonly member: boolean;
   readonly children: Children;
+  /** Of one that is held once for all that are equal to it; 0: not known to be. */
+  #number = 0;
+  /** Its FieldsV1, where it is held once. */
+  #written: JsonObject | undefined;
 
   private constructor(member: boolean, children: Children) {
     this.member = member;
@@ -48,6 +75,34 @@ export class FieldSet {
   static of(member: boolean, children: Children): FieldSet {
     if (children.size > 0) return new FieldSet(member, children);
     return member ? FieldSet.leaf : FieldSet.empty;
+  }
+
+  /**
+   * The same set, held once for all equal ones, so that what was found out about it is found out
+   * once: objects of one kind have mostly the same fields. All below it must be held once, too.
+   */
+  static once(set: FieldSet): FieldSet {
+    if (set.#number !== 0 || set.children.size === 0) return set;
+    let hash = set.member ? 1 : 0;
+    for (const [element, child] of set.children) {
+      if (child.#number === 0 && child !== FieldSet.leaf) return set;
+      // Added up, since the order of the elements does not matter.
+      hash = (hash + Math.imul(numberOf(element) ^ Math.imul(child.#number, mix), mix)) | 0;
+    }
+    const known = heldOnce.get(hash);
+    if (known !== undefined && known.#isMadeOf(set)) return known;
+    if (heldOnce.size >= heldOnceMax) heldOnce.clear();
+    lastSet++;
+    set.#number = lastSet;
+    heldOnce.set(hash, set);
+    return set;
+  }
+
+  #isMadeOf(other: FieldSet): boolean {
+    if (this.member !== other.member || this.children.size !== other.children.size) return false;
+    for (const [element, child] of other.children)
+      if (this.children.get(element) !== child) return false;
+    return true;
   }
 
   /** A set whose children are still to come; never empty in the end. */
@@ -156,14 +211,16 @@ export class FieldSet {
     for (const element of elements) yield* this.children.get(element)!.paths([...prefix, element]);
   }
 
-  /** FieldsV1, its elements in kube-apiserver's order. */
+  /** FieldsV1, its elements in kube-apiserver's order; shared, so that it may not be changed. */
   encode(): JsonObject {
+    if (this.#written !== undefined) return this.#written;
     const out: JsonObject = {};
     if (this.member && this.children.size > 0) out['.'] = nothing;
     for (const element of sorted([...this.children.keys()])) {
       const set = this.children.get(element)!;
       out[element] = set.children.size === 0 ? nothing : set.encode();
     }
+    if (this.#number !== 0) this.#written = Object.freeze(out) as JsonObject;
     return out;
   }
 
@@ -193,7 +250,7 @@ function decodeLevel(fields: Json, depth: number, root: boolean): FieldSet {
     const known = children.get(element);
     children.set(element, known === undefined ? child : known.union(child));
   }
-  return FieldSet.of(member, children);
+  return FieldSet.once(FieldSet.of(member, children));
 }
 
 /** Collects paths one by one. */
@@ -220,6 +277,17 @@ export class FieldSetBuilder {
   }
 
   build(): FieldSet {
-    return FieldSet.of(false, this.#root);
+    return FieldSet.once(FieldSet.of(false, settled(this.#root)));
   }
+}
+
+/** What is below, each part held once. */
+function settled(children: Map<string, FieldSet>): Map<string, FieldSet> {
+  for (const [element, set] of children) {
+    if (set.children.size === 0) continue;
+    settled(set.children as Map<string, FieldSet>);
+    const one = FieldSet.once(set);
+    if (one !== set) children.set(element, one);
+  }
+  return children;
 }

@@ -174,8 +174,21 @@ export function capUpdateOwners(owners: Owners): void {
  * the parts.
  */
 export function reconcileSet(set: FieldSet, node: SchemaNode): FieldSet {
-  return reconciled(set, node, true);
+  let known = reconciledAt.get(node);
+  if (known === undefined) {
+    known = new WeakMap();
+    reconciledAt.set(node, known);
+  }
+  let result = known.get(set);
+  if (result === undefined) {
+    result = reconciled(set, node, true);
+    known.set(set, result);
+  }
+  return result;
 }
+
+/** Sets of objects of one kind are mostly the same one. */
+const reconciledAt = new WeakMap<SchemaNode, WeakMap<FieldSet, FieldSet>>();
 
 function reconciled(set: FieldSet, node: SchemaNode, root: boolean): FieldSet {
   const { map, scalar, list } = node.shape;

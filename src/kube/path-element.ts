@@ -4,7 +4,7 @@ import { isObject, type Json, type JsonObject } from './object.ts';
 import { quoteGo } from './quote.ts';
 
 export function fieldElement(name: string): string {
-  return `f:${name}`;
+  return fieldElements.get(name, (text) => `f:${text}`);
 }
 
 /** The element of a set, named by its value. */
@@ -14,9 +14,16 @@ export function valueElement(value: Json): string {
 
 /** The element of a keyed list; `keys` are sorted by name here. */
 export function keyElement(keys: readonly (readonly [string, Json])[]): string {
-  if (keys.length === 1) return `k:{${JSON.stringify(keys[0]![0])}:${goJson(keys[0]![1])}}`;
+  if (keys.length === 1) return singleKeyElement(keys[0]![0], keys[0]![1]);
   const sorted = [...keys].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0));
   return `k:{${sorted.map(([name, value]) => `${JSON.stringify(name)}:${goJson(value)}`).join(',')}}`;
+}
+
+/** The element of a list that is keyed by one field. */
+export function singleKeyElement(name: string, value: Json): string {
+  if (typeof value !== 'string') return `k:{${JSON.stringify(name)}:${goJson(value)}}`;
+  const write = (text: string): string => `k:{${JSON.stringify(name)}:${goJson(text)}}`;
+  return name === 'name' ? nameElements.get(value, write) : write(value);
 }
 
 const plainText = /^[\w ./:@-]*$/;
@@ -49,6 +56,9 @@ class Memo<T> {
   }
 }
 
+const fieldElements = new Memo<string>();
+/** Most keyed lists are keyed by name. */
+const nameElements = new Memo<string>();
 const normalized = new Memo<string>();
 const keyFields = new Memo<readonly (readonly [string, Json])[]>();
 
@@ -138,10 +148,10 @@ type Entries = readonly (readonly [string, Json])[];
 
 function compareKeys(left: Entries, right: Entries): number {
   for (let i = 0; i < left.length && i < right.length; i++) {
-    const [leftName, leftValue] = left[i]!;
-    const [rightName, rightValue] = right[i]!;
-    if (leftName !== rightName) return leftName < rightName ? -1 : 1;
-    const order = compareValues(leftValue, rightValue);
+    const a = left[i]!;
+    const b = right[i]!;
+    if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
+    const order = compareValues(a[1], b[1]);
     if (order !== 0) return order;
   }
   return left.length - right.length;

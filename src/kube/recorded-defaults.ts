@@ -48,24 +48,28 @@ export function rulesOf(definition: string | undefined): readonly DefaultRule[] 
 
 const none: readonly DefaultRule[] = [];
 
-interface Parts {
-  /** The object with what was filled in so far. */
-  readonly object: JsonObject;
-  /** The object as it came. */
-  readonly sent: JsonObject;
-  /** The kind of the whole object. */
-  readonly kind: string;
-}
-
-/** What a rule fills in; undefined when the field is there or the condition does not hold. */
-export function ruleValue(rule: DefaultRule, parts: Parts): Json | undefined {
-  const { object } = parts;
+/**
+ * What a rule fills in; undefined when the field is there or the condition does not hold. `object`:
+ * with what was filled in so far; `sent`: as it came; `kind`: of the whole object.
+ */
+export function ruleValue(
+  rule: DefaultRule,
+  object: JsonObject,
+  sent: JsonObject,
+  kind: string,
+): Json | undefined {
   if (rule.mirrors !== undefined) return mirrored(rule, rule.mirrors, object);
   const there = fieldOf(object, rule.field);
   if (rule.fills && isObject(there)) return filled(there, rule.value as JsonObject);
   if (there !== undefined && there !== null && !(rule.overZero && isZero(there))) return undefined;
-  if (rule.when !== undefined && !holds(rule.when, parts)) return undefined;
+  if (rule.when !== undefined && !holds(rule.when, { object, sent, kind })) return undefined;
   return rule.copy === undefined ? rule.value : fieldOf(object, rule.copy);
+}
+
+interface Parts {
+  readonly object: JsonObject;
+  readonly sent: JsonObject;
+  readonly kind: string;
 }
 
 /** Undefined when nothing is missing. */

@@ -2,7 +2,7 @@
  * Values seen through their schema: which form a value takes, and what names an element of a list.
  */
 import { isObject, type Json, type JsonObject } from './object.ts';
-import { describeValue, keyElement, valueElement } from './path-element.ts';
+import { describeValue, keyElement, singleKeyElement, valueElement } from './path-element.ts';
 import type { ListShape, MapShape, SchemaNode } from './schema.ts';
 
 /** Whether objects here are owned and replaced as a whole. */
@@ -56,7 +56,7 @@ export function elementOf(list: ListShape, item: Json): string {
     throw new TypedError('associative list with keys may not have non-map elements');
   const [only] = list.keys;
   const known = list.keys.length === 1 ? fieldOf(item, only!) : undefined;
-  if (known !== undefined) return keyElement([[only!, known]]);
+  if (known !== undefined) return singleKeyElement(only!, known);
   const keys: [string, Json][] = [];
   for (const name of list.keys) {
     const value = fieldOf(item, name) ?? list.element.shape.map?.fields.get(name)?.default;

@@ -1,5 +1,6 @@
 /** Reads which types a member serves, when it comes and whenever its CRDs or APIServices change. */
 
+import { OpenapiDocument } from '../apiserver/catalog/documents.ts';
 import type { AggregatedDiscovery, DiscoveredGroup, MemberTypes } from '../apiserver/catalog.ts';
 import { Backoff } from '../base/backoff.ts';
 import type { Clock, Timer } from '../base/clock.ts';
@@ -170,7 +171,7 @@ export class CatalogReader {
     const signal = this.#abort.signal;
     const root = await client.get('/openapi/v3', { signal });
     const paths = valueAt(root.object(), 'paths');
-    const found = new Map<string, { hash: string; bytes: Buffer }>();
+    const found = new Map<string, OpenapiDocument>();
     const wanted = Object.entries(isObject(paths) ? paths : {}).flatMap(([path, entry]) => {
       const url = valueAt(entry, 'serverRelativeURL');
       return typeof url === 'string' && url.startsWith('/openapi/v3/') ? [{ path, url }] : [];
@@ -181,13 +182,13 @@ export class CatalogReader {
         const { path, url } = item;
         const hash = new URL(url, 'http://member').searchParams.get('hash') ?? '';
         const known = this.#documents.get(path);
-        const bytes =
+        const document =
           hash !== '' && known?.hash === hash
-            ? known.bytes
+            ? known
             : await documents.get(`${path}#${hash}`, hash !== '', () =>
-                fetchV3(client, url, signal),
+                fetchV3(client, { url, hash }, signal),
               );
-        if (bytes !== undefined) found.set(path, { hash, bytes });
+        if (document !== undefined) found.set(path, document);
       }
     };
     await Promise.all(Array.from({ length: fetches }, fetchSome));
@@ -202,13 +203,13 @@ const openBrace = 0x7b;
 
 async function fetchV3(
   client: RestClient,
-  url: string,
+  { url, hash }: { url: string; hash: string },
   signal: AbortSignal,
-): Promise<Buffer | undefined> {
+): Promise<OpenapiDocument | undefined> {
   try {
     const { bytes } = await client.get(url, { signal });
     // Of a group that goes just now, a real kube-apiserver answers 200 and nothing.
-    return bytes[0] === openBrace ? bytes : undefined;
+    return bytes[0] === openBrace ? new OpenapiDocument(hash, bytes) : undefined;
   } catch (error) {
     // An aggregated server that is down takes nothing but its own types with it.
     if (error instanceof ApiError && (error.code === 404 || error.code === 503)) return undefined;
@@ -243,8 +244,8 @@ export async function readDiscovery(
 
 /** OpenAPI documents by path and hash; members of one Kubernetes version share them. */
 export class OpenapiDocuments {
-  readonly #known = new Map<string, { readonly bytes: Buffer; users: number }>();
-  readonly #pending = new Map<string, Promise<Buffer | undefined>>();
+  readonly #known = new Map<string, { readonly document: OpenapiDocument; users: number }>();
+  readonly #pending = new Map<string, Promise<OpenapiDocument | undefined>>();
 
   /** How many different documents are held. */
   get size(): number {
@@ -255,11 +256,11 @@ export class OpenapiDocuments {
   async get(
     key: string,
     shareable: boolean,
-    fetch: () => Promise<Buffer | undefined>,
-  ): Promise<Buffer | undefined> {
+    fetch: () => Promise<OpenapiDocument | undefined>,
+  ): Promise<OpenapiDocument | undefined> {
     if (!shareable) return fetch();
     const known = this.#known.get(key);
-    if (known !== undefined) return known.bytes;
+    if (known !== undefined) return known.document;
     const pending = this.#pending.get(key);
     if (pending !== undefined) {
       // The other member may have failed for reasons of its own.
@@ -269,9 +270,9 @@ export class OpenapiDocuments {
     const fetching = fetch();
     this.#pending.set(key, fetching);
     try {
-      const bytes = await fetching;
-      if (bytes !== undefined) this.#known.set(key, { bytes, users: 0 });
-      return bytes;
+      const document = await fetching;
+      if (document !== undefined) this.#known.set(key, { document, users: 0 });
+      return document;
     } finally {
       if (this.#pending.get(key) === fetching) this.#pending.delete(key);
     }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as fc from 'fast-check';
 import type { KubeObject } from '../kube/object.ts';
 import type { ResourceType } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
@@ -184,4 +185,59 @@ test('a cluster that is named again owes nothing, and one that left keeps its co
     removingAfter(unit, to('a'), (name) => name !== 'b'),
     {},
   );
+});
+
+/** What may happen to one object between two decisions. */
+const happening = fc.oneof(
+  fc.record({ what: fc.constant('ready' as const), in: fc.nat(2), ready: fc.nat(5) }),
+  fc.record({ what: fc.constant('scaled' as const), to: fc.nat(9) }),
+  fc.record({ what: fc.constant('fleet' as const), states: fc.tuple(state(), state(), state()) }),
+  fc.record({ what: fc.constant('stored' as const) }),
+  fc.record({ what: fc.constant('guard' as const), tripped: fc.boolean() }),
+  fc.record({ what: fc.constant('later' as const), ms: fc.nat(400_000) }),
+  fc.record({ what: fc.constant('frozen' as const), frozen: fc.boolean() }),
+);
+
+function state() {
+  return fc.constantFrom<ClusterFacts['state']>(
+    'ready',
+    'ready',
+    'unreachable',
+    'lost',
+    'draining',
+  );
+}
+
+test('a decision that is remembered is the one that would be made', () => {
+  let remembered = 0;
+  fc.assert(
+    fc.property(fc.array(happening, { minLength: 1, maxLength: 30 }), (happenings) => {
+      const unit = new Unit(deployments, 'default/web');
+      unit.template = deployment('web', 4);
+      const names = ['eu', 'us', 'asia'];
+      let clusters = names.map(cluster);
+      let [frozen, now, guard] = [false, 0, noGuard];
+      for (const one of happenings) {
+        if (one.what === 'ready')
+          stands(unit, names[one.in]!, { uid: 'web', replicas: 3, ready: one.ready });
+        else if (one.what === 'scaled') unit.template = deployment('web', one.to);
+        else if (one.what === 'fleet')
+          clusters = one.states.map((state, i) => ({ ...cluster(names[i]!), state }));
+        else if (one.what === 'stored' && unit.decided !== undefined)
+          stored(unit, unit.decided.result.decision);
+        else if (one.what === 'guard') guard = { ...noGuard, tripped: one.tripped };
+        else if (one.what === 'later') now += one.ms;
+        else if (one.what === 'frozen') frozen = one.frozen;
+        const none = new Set<string>();
+        const facts = { clusters, unlisted: none, lacking: none, guard, frozen, now };
+        const before = unit.decided;
+        const result = decideUnit({ unit, template: unit.template!, ...facts });
+        if (unit.decided === before) remembered++;
+        unit.decided = undefined;
+        const anew = decideUnit({ unit, template: unit.template!, ...facts });
+        assert.deepEqual(result, anew);
+      }
+    }),
+  );
+  assert.ok(remembered > 100, `${remembered}`);
 });

@@ -3,6 +3,7 @@
  * Pure but for its inputs.
  */
 import type { DecisionSpec } from '../api/records.ts';
+import { deepEqual } from '../kube/json.ts';
 import { type JsonObject, type KubeObject, valueAt } from '../kube/object.ts';
 import { parseApiVersion, type ResourceType } from '../kube/resource.ts';
 import { invalid } from '../kube/status.ts';
@@ -10,11 +11,12 @@ import { type DecideResult, decide } from '../placement/decide.ts';
 import { type Decision, wantedIn } from '../placement/decision.ts';
 import type { ClusterFacts, CopyFacts } from '../placement/facts.ts';
 import type { GuardFacts } from '../placement/guard.ts';
+import type { DecideInput } from '../placement/input.ts';
 import { modeOf } from '../placement/modes.ts';
 import { rulesFromAnnotations } from '../placement/preferences.ts';
 import { defaultRules, type Mode, type PlacementRules } from '../placement/rules.ts';
 import { dataKey } from './render.ts';
-import type { Unit } from './unit.ts';
+import type { Decided, Unit } from './unit.ts';
 
 export interface DecideUnitInput {
   readonly unit: Unit;
@@ -35,11 +37,45 @@ export interface DecideUnitInput {
  * refused.
  */
 export function decideUnit(input: DecideUnitInput): DecideResult {
+  const { unit } = input;
+  const asked = decideInput(input);
+  const { decided } = unit;
+  if (decided !== undefined && isSettled(decided) && asksSame(decided.input, asked))
+    return decided.result;
+  const result = decide(asked);
+  unit.decided = { input: asked, result };
+  return result;
+}
+
+/** Time alone does not change it, nor what the guard says, since nothing goes. */
+function isSettled({ result }: Decided): boolean {
+  return result.lookAgainAt === undefined && result.removals === 0 && result.heldBack === undefined;
+}
+
+/** Whether a decision that hangs on neither time nor guard comes out the same. */
+function asksSame(a: DecideInput, b: DecideInput): boolean {
+  return (
+    a.clusters === b.clusters &&
+    a.previous === b.previous &&
+    a.mode === b.mode &&
+    a.holdsData === b.holdsData &&
+    a.replicas === b.replicas &&
+    a.completions === b.completions &&
+    a.frozen === b.frozen &&
+    a.rooms === b.rooms &&
+    deepEqual(a.template, b.template) &&
+    deepEqual(a.rules, b.rules) &&
+    a.copies.size === b.copies.size &&
+    [...a.copies].every(([name, copy]) => deepEqual(copy, b.copies.get(name)))
+  );
+}
+
+function decideInput(input: DecideUnitInput): DecideInput {
   const { unit, template } = input;
   const { mode, holdsData } = modeOf(unit.type, template);
   const completions = valueAt(template, 'spec', 'completions');
   const stored = unit.decision;
-  return decide({
+  return {
     template: unit.identity,
     mode,
     ...(holdsData === undefined ? {} : { holdsData }),
@@ -54,7 +90,7 @@ export function decideUnit(input: DecideUnitInput): DecideResult {
     now: input.now,
     frozen: input.frozen,
     guard: input.guard,
-  });
+  };
 }
 
 /**

@@ -74,7 +74,10 @@ export class Fleet {
     const before = this.#facts;
     this.#facts = undefined;
     const now = this.facts();
-    if (JSON.stringify(before) === JSON.stringify(now)) return false;
+    if (JSON.stringify(before) === JSON.stringify(now)) {
+      this.#facts = before;
+      return false;
+    }
     const known = new Map(before?.map((facts) => [facts.name, describe(facts)]));
     const described = now.some((facts) => (known.get(facts.name) ?? '') !== describe(facts));
     if (before !== undefined && described) this.#describedAt = this.#options.clock.monotonic();

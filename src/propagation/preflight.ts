@@ -205,6 +205,7 @@ export class Preflight {
     for (const [cluster, copy] of known?.copies ?? []) unit.copies.set(cluster, copy);
     const stored = known?.decisions.get(uid);
     if (stored !== undefined) unit.decisions.set(uid, stored);
+    unit.decided = known?.decided;
     const { decision } = decideUnit({
       unit,
       template: object,
@@ -215,6 +216,7 @@ export class Preflight {
       frozen: false,
       now: clock.now(),
     });
+    units.foresee(unit);
     unit.decisions.set(uid, {
       spec: { template: unit.identity, decision: {}, removing: {} },
       decision,

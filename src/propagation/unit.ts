@@ -2,11 +2,13 @@
  * A unit: one name of one type, with its template, records and copies. Everything propagation does
  * is done per unit.
  */
+
 import type { DecisionSpec, TemplateIdentity, TombstoneSpec } from '../api/records.ts';
+import { BoundedMap } from '../base/bounded-map.ts';
 import { keyOf } from '../client/cache.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { groupResource, type ResourceType } from '../kube/resource.ts';
-import type { DecideResult } from '../placement/decide.ts';
+import type { DecideInput, DecideResult } from '../placement/decide.ts';
 import { type ClusterShare, type Decision, wantedIn } from '../placement/decision.ts';
 import type { Wanted } from './action.ts';
 import { Copy } from './copy.ts';
@@ -21,6 +23,12 @@ export interface StoredDecision {
 export interface StoredTombstone {
   readonly spec: TombstoneSpec;
   readonly resourceVersion: string;
+}
+
+/** The last run of the planner: what it was asked, and what it said. */
+export interface Decided {
+  readonly input: DecideInput;
+  readonly result: DecideResult;
 }
 
 /** 'deployments.apps|default/web'. */
@@ -45,6 +53,9 @@ interface Rendered {
   readonly rendering: Rendering;
 }
 
+/** Objects on their way into the store. */
+const foreseenMax = 256;
+
 export class Unit {
   readonly key: string;
   readonly namespace: string;
@@ -54,6 +65,8 @@ export class Unit {
   readonly decisions = new Map<string, StoredDecision>();
   readonly tombstones = new Map<string, StoredTombstone>();
   readonly copies = new Map<string, Copy>();
+  /** Most of what changes is no reason to decide otherwise. */
+  decided: Decided | undefined;
   /** What the last decision said; undefined before the first in this process. */
   result: DecideResult | undefined;
   /** A decision cannot be made or stored; shown in Distribution. */
@@ -91,7 +104,9 @@ export class Unit {
   set template(object: KubeObject | undefined) {
     this.#template = object;
     // A deleted unit stays as long as its tombstones: only with what they need.
-    if (object === undefined) this.#renderings.clear();
+    if (object !== undefined) return;
+    this.#renderings.clear();
+    this.decided = undefined;
   }
 
   get objectKey(): string {
@@ -259,6 +274,8 @@ export class Unit {
 /** All units, and who wants to know that one changed. */
 export class Units {
   readonly #units = new Map<string, Unit>();
+  /** Of units that are still to come: what the planner said of an object before it was stored. */
+  readonly #foreseen = new BoundedMap<string, Decided>(foreseenMax);
   readonly #listeners = new Set<(unit: Unit) => void>();
   /** Copies that stand in members, for the guard. */
   governedCopies = 0;
@@ -274,9 +291,16 @@ export class Units {
       unit = new Unit(type, objectKey, (difference) => {
         this.governedCopies += difference;
       });
+      unit.decided = this.#foreseen.get(key);
+      this.#foreseen.delete(key);
       this.#units.set(key, unit);
     }
     return unit;
+  }
+
+  /** Spares the planner a second run once the object is stored; of one that never is, it goes. */
+  foresee({ key, decided }: Unit): void {
+    if (decided !== undefined && !this.#units.has(key)) this.#foreseen.set(key, decided);
   }
 
   all(): IterableIterator<Unit> {

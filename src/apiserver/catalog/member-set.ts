@@ -1,8 +1,7 @@
 /** What a member says that it serves, within bounds, its documents packed. */
 import type { Logger } from '../../base/log.ts';
-import { isObject } from '../../kube/object.ts';
 import { type AggregatedDiscovery, sanitize } from './discovered.ts';
-import type { Documents } from './documents.ts';
+import type { Documents, OpenapiDocument } from './documents.ts';
 import { documentPath, type TypeSet } from './union.ts';
 
 /** What one member serves. */
@@ -13,10 +12,8 @@ export interface MemberTypes {
    */
   readonly version: string;
   readonly discovery: AggregatedDiscovery;
-  /**
-   * By path as in the root document: 'api/v1', 'apis/apps/v1'. `hash` as in its serverRelativeURL.
-   */
-  readonly openapiV3: ReadonlyMap<string, { readonly hash: string; readonly bytes: Buffer }>;
+  /** By path as in the root document: 'api/v1', 'apis/apps/v1'. */
+  readonly openapiV3: ReadonlyMap<string, OpenapiDocument>;
 }
 
 /** Bounds of what one member may bring: bytes of one document, of all. */
@@ -44,21 +41,13 @@ export function memberSet(
   );
   const documents = new Map<string, string>();
   let left = memberBytesMax;
-  for (const [path, { bytes }] of types.openapiV3) {
+  for (const [path, document] of types.openapiV3) {
     if (!paths.has(path)) continue;
-    left -= bytes.length;
-    if (bytes.length > documentBytesMax || left < 0)
+    left -= document.size;
+    if (document.size > documentBytesMax || left < 0)
       logger.warn('an OpenAPI document of a member is too large', { member: name, path });
-    else if (kept.has(bytes) || isDocument(bytes)) documents.set(path, kept.add(bytes));
+    else if (document.isWhole) documents.set(path, kept.add(document));
     else logger.warn('an OpenAPI document of a member is no whole JSON', { member: name, path });
   }
   return { name, version: String(types.version).slice(0, 64), groups: items, documents };
-}
-
-function isDocument(bytes: Buffer): boolean {
-  try {
-    return isObject(JSON.parse(bytes.toString('utf8')));
-  } catch {
-    return false;
-  }
 }

@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { brotliDecompressSync } from 'node:zlib';
 import type { AggregatedDiscovery } from './discovered.ts';
+import { OpenapiDocument } from './documents.ts';
 
 export interface Recorded {
   readonly version: string;
   readonly discovery: AggregatedDiscovery;
-  readonly openapiV3: Map<string, { readonly hash: string; readonly bytes: Buffer }>;
+  readonly openapiV3: Map<string, OpenapiDocument>;
 }
 
 export function readRecorded(file: URL): Recorded {
@@ -18,7 +19,10 @@ export function readRecorded(file: URL): Recorded {
     version: recorded.version,
     discovery: recorded.discovery,
     openapiV3: new Map(
-      documents.map(([path, { hash, text }]) => [path, { hash, bytes: Buffer.from(text, 'utf8') }]),
+      documents.map(([path, { hash, text }]) => [
+        path,
+        new OpenapiDocument(hash, Buffer.from(text)),
+      ]),
     ),
   };
 }
