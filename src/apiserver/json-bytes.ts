@@ -110,16 +110,20 @@ function newline(depth: number): string {
 /**
  * Buffers joined into pieces of about `pieceBytes`, so that one write never stalls everything else.
  */
-export function* joinPieces(buffers: Iterable<Buffer>, pieceBytes = 256 * 1024): Generator<Buffer> {
+export function* joinPieces(
+  buffers: Iterable<Buffer>,
+  pieceBytes = 256 * 1024,
+  join: (several: readonly Buffer[], size: number) => Buffer = Buffer.concat,
+): Generator<Buffer> {
   let waiting: Buffer[] = [];
   let size = 0;
   for (const buffer of buffers) {
     waiting.push(buffer);
     size += buffer.length;
     if (size < pieceBytes) continue;
-    yield waiting.length === 1 ? waiting[0]! : Buffer.concat(waiting, size);
+    yield waiting.length === 1 ? waiting[0]! : join(waiting, size);
     waiting = [];
     size = 0;
   }
-  if (waiting.length > 0) yield waiting.length === 1 ? waiting[0]! : Buffer.concat(waiting, size);
+  if (waiting.length > 0) yield waiting.length === 1 ? waiting[0]! : join(waiting, size);
 }

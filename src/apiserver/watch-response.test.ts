@@ -235,3 +235,14 @@ test('the frame cache forgets the oldest frames above its limit', () => {
     [false, false, false, true, true],
   );
 });
+
+test('the same frames are joined once for all watchers', () => {
+  const cache = new FrameCache();
+  const [one, two, three] = ['1', '2', '3'].map((text) => Buffer.from(text));
+  const joined = cache.join([one!, two!], 2);
+  assert.equal(joined.toString(), '12');
+  assert.equal(cache.join([one!, two!], 2), joined);
+  assert.equal(cache.join([one!, three!], 2).toString(), '13');
+  for (let i = 0; i < 20; i++) cache.join([one!, Buffer.from(String(i))], 2);
+  assert.notEqual(cache.join([one!, two!], 2), joined);
+});

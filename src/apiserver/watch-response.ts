@@ -20,6 +20,8 @@ import type { ApiResponse } from './types.ts';
 /** Without ?timeoutSeconds a watch lasts this long, and up to twice as long. */
 const minTimeoutMs = 30 * 60_000;
 const bookmarkEveryMs = 60_000;
+/** Small, since every connection holds a piece of its own, encrypted. */
+const watchPieceBytes = 64 * 1024;
 /** A greater batch is somebody's initial state: framed, but not kept for others. */
 const sharedBatchMax = 128;
 
@@ -67,7 +69,13 @@ export async function respondWatch(
     const events = followed(frames, (batch) => [frames.events(batch)], follow);
     return { status: 200, headers, body: Buffer.alloc(0), events, endless: true };
   }
-  const body = followed(frames, (batch) => joinPieces(frames.batch(batch)), follow);
+  const { frames: cache } = call.parts;
+  const join = cache.join.bind(cache);
+  const body = followed(
+    frames,
+    (batch) => joinPieces(frames.batch(batch), watchPieceBytes, join),
+    follow,
+  );
   return { status: 200, headers, body, endless: true };
 }
 
