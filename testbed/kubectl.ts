@@ -22,7 +22,7 @@ export interface KubectlRun {
   readonly cacheFolder?: string;
   /** Added to the environment, such as EDITOR. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Killed after this time; default 60,000 milliseconds. */
+  /** Killed after this time; default 180,000 milliseconds. */
   readonly timeoutMs?: number;
 }
 
@@ -37,7 +37,7 @@ export async function runKubectl(run: KubectlRun): Promise<KubectlResult> {
       ...run.env,
     },
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: run.timeoutMs ?? 60_000,
+    timeout: run.timeoutMs ?? 180_000,
     killSignal: 'SIGKILL',
   });
   let stdout = '';

@@ -27,7 +27,7 @@ export class MemberClient {
   constructor(options: { server: string; caPem: string; token: string }) {
     this.#server = options.server;
     this.#token = options.token;
-    this.#agent = new Agent({ connect: { ca: options.caPem, timeout: 10_000 }, pipelining: 1 });
+    this.#agent = new Agent({ connect: { ca: options.caPem, timeout: 60_000 }, pipelining: 1 });
   }
 
   /** Any status is an answer; only a broken connection throws. */
@@ -42,8 +42,8 @@ export class MemberClient {
         ...(body === undefined ? {} : { 'content-type': contentType ?? type }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      headersTimeout: 30_000,
-      bodyTimeout: 30_000,
+      headersTimeout: 120_000,
+      bodyTimeout: 120_000,
     });
     const text = await response.body.text();
     return { status: response.statusCode, body: parsed(text) };

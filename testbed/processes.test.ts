@@ -35,7 +35,6 @@ for (const signal of ['SIGKILL', 'SIGINT', 'SIGTERM'] as const) {
     await waitUntil({
       what: 'the orphans to be gone',
       check: async () => !isRunning(pid) && !existsSync(directory),
-      timeoutMs: 30_000,
     });
   });
 }

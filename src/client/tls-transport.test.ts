@@ -7,6 +7,7 @@ import { createServer, type Server } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import * as x509 from '@peculiar/x509';
+import { Budget } from '../base/budget.ts';
 import { WallClock } from '../base/clock.ts';
 import { ApiError } from '../kube/status.ts';
 import { RestClient } from './rest.ts';
@@ -109,7 +110,7 @@ after(() => {
 });
 
 function clientOf(transport: TlsTransport): RestClient {
-  return new RestClient(transport, { userAgent: 'test/1', timeoutMs: 5000 });
+  return new RestClient(transport, { userAgent: 'test/1', timeoutMs: 60_000 });
 }
 
 test('a call carries path prefix, query, body and the token of the moment', async () => {
@@ -180,14 +181,16 @@ test('no answer in time, an aborted call and a refused connection are TransportE
 });
 
 test('an answer that drips, or never ends, is a TransportError', async () => {
-  const transport = new TlsTransport({ server: url, ca: pair.cert, clock });
+  const answers = new Budget({ most: 8 * 1024 * 1024 });
+  const transport = new TlsTransport({ server: url, ca: pair.cert, clock, answers });
   const client = clientOf(transport);
-  const dripping = client.get('/drip', { timeoutMs: 500 });
+  const dripping = client.get('/drip', { timeoutMs: 1000 });
   await assert.rejects(dripping, new TransportError('the answer does not end'));
   // All of them together hold no more than one may.
   const floods = await Promise.allSettled([1, 2, 3].map(() => client.get('/flood')));
   for (const flood of floods)
     assert.equal(flood.status === 'rejected' && flood.reason.message, 'the answer is too long');
+  assert.equal(answers.used, 0);
   assert.equal((await client.get('/fine')).status, 200);
   await transport.close();
 });

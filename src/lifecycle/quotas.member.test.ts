@@ -143,7 +143,6 @@ test('quotas refuse and count as in a real kube-apiserver', async (t) => {
     const { body: real } = await both.real({ path });
     await waitUntil({
       what: `the status of ${name}: ${JSON.stringify(real['status'])}`,
-      timeoutMs: 5000,
       check: async () => {
         const { body } = await both.ours({ path });
         assert.deepEqual(valueAt(body, 'status'), valueAt(real, 'status'));

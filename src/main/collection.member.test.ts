@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { requireMembers } from '../../testbed/binaries.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { type Got, OwnAndReal, ownFederation, type Sent } from './own-and-real.fixture.ts';
@@ -27,16 +28,22 @@ function remove(send: Send, name: string, propagationPolicy?: string): Promise<G
   return send({ method: 'DELETE', path: `${configMaps}/${name}`, body });
 }
 
-/** What stands, with owners and finalizers, when nothing changes any more. */
-async function settledState(send: Send): Promise<string[]> {
+/**
+ * What stands on both, with owners and finalizers, when nothing changes any more; as long as they
+ * differ one of them may only be late.
+ */
+async function settledStates(both: OwnAndReal): Promise<string[][]> {
   let before = '';
-  for (let quiet = 0; quiet < 8; ) {
+  let states: string[][] = [];
+  for (let quiet = 0, tries = 0; quiet < 8 && tries < 500; tries++) {
     await sleep(250);
-    const now = (await stateOf(send)).join('\n');
-    quiet = now === before ? quiet + 1 : 0;
+    states = await Promise.all([stateOf(both.ours), stateOf(both.real)]);
+    const now = JSON.stringify(states);
+    const same = isDeepStrictEqual(states[0], states[1]);
+    quiet = now === before && same ? quiet + 1 : 0;
     before = now;
   }
-  return before.split('\n');
+  return states;
 }
 
 async function stateOf(send: Send): Promise<string[]> {
@@ -121,7 +128,7 @@ test('dependents and namespaces end as kube-controller-manager ends them', async
   if (!(await requireMembers(t, 'full'))) return;
   await using both = await OwnAndReal.start(await ownFederation(), { full: true, nodes: 1 });
   for (const send of [both.ours, both.real]) await Promise.all(stories.map((tell) => tell(send)));
-  const [ours, real] = await Promise.all([settledState(both.ours), settledState(both.real)]);
+  const [ours, real] = await settledStates(both);
   assert.deepEqual(ours, real);
   const reasons = async (send: Send): Promise<string[]> => {
     const { body } = await send({ path: '/api/v1/namespaces/far/events' });
@@ -167,7 +174,7 @@ async function until(read: () => Promise<Got>, done: (got: Got) => boolean): Pro
   for (let tries = 0; ; tries++) {
     const got = await read();
     if (done(got)) return got;
-    assert.ok(tries < 200, JSON.stringify(got));
+    assert.ok(tries < 1000, JSON.stringify(got));
     await sleep(250);
   }
 }

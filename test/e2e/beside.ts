@@ -31,7 +31,7 @@ export interface Typed {
 }
 
 /** How long one command may take, milliseconds: some wait for a rollout. */
-const commandMs = 60_000;
+const commandMs = 180_000;
 
 export class Beside {
   readonly fleet: Fleet;
@@ -120,7 +120,6 @@ export class Beside {
         last = stdout.trim();
         return typeof expected === 'string' ? last === expected : expected.test(last);
       },
-      timeoutMs: 30_000,
       everyMs: 200,
     }).catch((error: Error) => {
       throw new Error(`${error.message}\nlast: ${last}\n${this.federation.log()}`);

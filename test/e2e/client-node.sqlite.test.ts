@@ -198,7 +198,6 @@ describe('@kubernetes/client-node', () => {
       await waitUntil({
         what: `${name} to be deleted in the informer`,
         check: async () => seen.some((line) => line.startsWith(`delete ${name}`)),
-        timeoutMs: 30_000,
       });
     }
     stopped = true;

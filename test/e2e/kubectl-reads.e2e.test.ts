@@ -298,7 +298,6 @@ else sed -i 's/containerPort: 80/containerPort: 99999/' "$1"; fi
         await waitUntil({
           what: `${ns} to go from ${member.name}`,
           check: async () => (await member.kubectl('get', 'ns', ns)).code !== 0,
-          timeoutMs: 30_000,
         });
       }
       beside.settle();

@@ -23,7 +23,7 @@ setInterval(() => {
   session.on('Debugger.paused', ({ params }) => end(params.callFrames));
   session.post('Debugger.enable');
   session.post('Debugger.pause');
-  setTimeout(() => end([]), 3000);
+  setTimeout(() => end([]), 30_000);
 }, ms / 20);
 
 function end(frames: readonly Debugger.CallFrame[]): void {

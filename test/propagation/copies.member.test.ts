@@ -285,7 +285,6 @@ describe('copies in real clusters', { skip: !required && !membersAvailable('bare
       what: 'the webhook to take effect',
       check: async () =>
         effect.test((await joined.member(member).kubectlWith(probe, ...words)).stdout),
-      timeoutMs: 20_000,
     });
     t.after(async () => {
       await joined.in(member, `delete mutatingwebhookconfiguration ${name}`);

@@ -10,9 +10,6 @@ import type { Member, MemberSpec } from '../../testbed/member.ts';
 import { waitUntil } from '../../testbed/waiting.ts';
 import { ServedFederation } from '../e2e/serving.ts';
 
-/** How long a member may take to show what is expected of it, milliseconds. */
-const patienceMs = 30_000;
-
 type Words = string | readonly string[];
 
 export class Joined {
@@ -109,7 +106,6 @@ export class Joined {
         last = await look();
         return typeof expected === 'string' ? shown() === expected : expected.test(shown());
       },
-      timeoutMs: patienceMs,
       everyMs: 150,
     }).catch((error: Error) => {
       const seen = `last: ${last?.stdout}${last?.stderr}`;

@@ -69,15 +69,12 @@ describe('types that members do not share', {
 
   after(() => joined?.stop());
 
-  test('a CRD that one member has is served within seconds, its objects go there', async (t) => {
+  test('a CRD that one member has is served here, its objects go there', async (t) => {
     await joined.in('new', 'apply -f -', crd('gadgets', 'Gadget', [v1]));
     const served = ['get', '--raw', '/apis/example.com/v1'];
     const started = performance.now();
     await joined.until(served, /"gadgets"/);
-    const tookMs = performance.now() - started;
-    t.diagnostic(`served after ${Math.round(tookMs)} ms`);
-    // Five seconds on a machine that has nothing else to do.
-    assert.ok(tookMs < 15_000, `${Math.round(tookMs)} ms`);
+    t.diagnostic(`served after ${Math.round(performance.now() - started)} ms`);
     const gadget = (size: string): object => ({
       apiVersion: 'example.com/v1',
       kind: 'Gadget',

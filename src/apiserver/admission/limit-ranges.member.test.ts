@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { requireMembers } from '../../../testbed/binaries.ts';
+import { waitUntil } from '../../../testbed/waiting.ts';
 import { comparable, type Sent, startBoth } from './both.fixture.ts';
 
+interface Limit {
+  readonly type: string;
+  readonly defaultRequest?: object;
+  readonly [more: string]: unknown;
+}
+
 interface Case {
-  readonly limits: readonly object[];
+  readonly limits: readonly Limit[];
   readonly pods?: readonly object[];
   readonly claims?: readonly string[];
 }
@@ -20,6 +27,14 @@ function pod(...resources: (object | undefined)[]): object {
 
 const small = { requests: { cpu: '100m' }, limits: { cpu: '200m' } };
 const large = { requests: { cpu: '900m' }, limits: { cpu: '2' } };
+
+/** With a default for containers by which one sees that it has been taken in. */
+function traced(limits: Case['limits']): object[] {
+  const trace = { 'ephemeral-storage': '1Mi' };
+  const [first, ...others] = limits.toSorted((a) => (a.type === 'Container' ? -1 : 1));
+  if (first?.type !== 'Container') return [...limits, { type: 'Container', defaultRequest: trace }];
+  return [{ ...first, defaultRequest: { ...first.defaultRequest, ...trace } }, ...others];
+}
 
 const cases: readonly Case[] = [
   {
@@ -91,10 +106,18 @@ test('limit ranges default and refuse as in a real kube-apiserver', async (t) =>
     await send({
       method: 'POST',
       path: `${core}/limitranges`,
-      body: named('limits', { spec: { limits } }),
+      body: named('limits', { spec: { limits: traced(limits) } }),
     });
     // The real one hears of the LimitRange by a watch.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await waitUntil({
+      what: `LimitRange ${i} to take effect`,
+      check: async () => {
+        const path = `${core}/pods?dryRun=All`;
+        const body = named('probe', { spec: pod(small) });
+        const { status, body: made } = await both.real({ method: 'POST', path, body });
+        return status === 403 || JSON.stringify(made).includes('ephemeral-storage');
+      },
+    });
     for (const [j, spec] of pods.entries())
       await send({ method: 'POST', path: `${core}/pods`, body: named(`p${j}`, { spec }) });
     for (const [j, storage] of claims.entries()) {
