@@ -19,6 +19,8 @@ Usage: npm run sim -- [options]
 Examples:
   npm run sim -- --fleets 100
   npm run sim -- --seed 63 --verbose | less
+
+Ctrl-C lets the fleet that runs come to its end, and records what was run.
 `;
 
 interface Options {
@@ -62,21 +64,27 @@ async function main(options: Options): Promise<number> {
   const { seed: first, fleets, operations, verbose } = options;
   const total = nothingYet();
   let failed = 0;
+  let ran = 0;
+  let enough = false;
+  process.once('SIGINT', () => {
+    enough = true;
+  });
   const startedAt = performance.now();
-  for (let seed = first; seed < first + fleets; seed++) {
+  for (let seed = first; seed < first + fleets && !enough; seed++) {
     const onTrace = verbose ? { onTrace: (line: string) => console.log(line) } : {};
     const report = await runFleet({ seed, operations, ...onTrace });
     add(total, report);
     if (!tell(report, operations)) failed++;
+    ran++;
   }
   const seconds = (performance.now() - startedAt) / 1000;
   console.log(`operations: ${list(total.operations)}`);
   console.log(`faults: ${list(total.faults)}`);
-  console.log(`${fleets} fleets in ${seconds.toFixed(1)} s, ${failed} failed`);
+  console.log(`${ran} fleets in ${seconds.toFixed(1)} s, ${failed} failed`);
   if (options.record !== undefined && failed === 0) {
     const more = operations === 200 ? '' : ` --operations ${operations}`;
-    const command = `npm run sim -- --seed ${first} --fleets ${fleets}${more}`;
-    record(options.record, { command, seed: first, fleets, total });
+    const command = `npm run sim -- --seed ${first} --fleets ${ran}${more}`;
+    record(options.record, { command, seed: first, fleets: ran, total });
   }
   return failed === 0 ? 0 : 1;
 }

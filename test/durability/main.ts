@@ -1,6 +1,7 @@
 /**
  * npm run kills -- --times N [--members N] [--writers N] [--record FILE]: kill -9 of the real
  * server in the middle of writes, again and again on one folder. Fails when anything is lost.
+ * SIGTERM ends it after the kill that is under way.
  */
 import { parseArgs } from 'node:util';
 import { type Killed, killUnderLoad } from '../../bench/propagation/killed.ts';
@@ -96,10 +97,14 @@ const [times, members, writers] = [values.times, values.members, values.writers]
   number,
 ];
 const random = new SystemRandom();
+let enough = false;
+process.once('SIGTERM', () => {
+  enough = true;
+});
 const bench = await startBench({ members, full: false });
 try {
   const rounds: Killed[] = [];
-  for (let round = 1; round <= times; round++) {
+  for (let round = 1; round <= times && !enough; round++) {
     const { least, most } = writesBefore;
     const writes = least + integer(random, most - least + 1);
     const killed = await killUnderLoad(bench, { name: `kill-${round}`, writers, writes });
@@ -110,7 +115,7 @@ try {
   const left = await leftBehind(bench);
   for (const name of left) console.log(`left behind: ${name}`);
   const rows = rowsOf(rounds, left);
-  const command = `npm run kills -- --times ${times} --members ${members} --writers ${writers}`;
+  const command = `npm run kills -- --times ${rounds.length} --members ${members} --writers ${writers}`;
   if (values.record !== undefined) writeResult(values.record, resultOf(command, rows));
   for (const { what, ours } of rows) console.log(`${what}: ${JSON.stringify(ours)}`);
   process.exitCode = rows.every(({ reached }) => reached) ? 0 : 1;
