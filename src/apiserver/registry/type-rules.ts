@@ -20,6 +20,7 @@ import { checkWebhooks } from '../admission/webhook-check.ts';
 import { checkDefinition } from '../custom/definition-check.ts';
 import { prepareDefinition } from '../custom/definition-rules.ts';
 import { unknownFormats } from '../custom/unknown-formats.ts';
+import { withLevelDefaults, withPrecedence } from '../fairness/flow-defaults.ts';
 import { immutabilityOf } from './immutable.ts';
 import { isPodPart, podPartCauses } from './pod-parts.ts';
 import { prepareBinding, prepareRole, validateBinding, validateRole } from './rbac-rules.ts';
@@ -67,6 +68,8 @@ const rules: Readonly<Record<string, TypeRules>> = {
     validate: unlessSame(checkBinding),
   },
   pods: { validate: validatePod },
+  'flowschemas.flowcontrol.apiserver.k8s.io': { prepare: withPrecedence },
+  'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': { prepare: withLevelDefaults },
   limitranges: { prepare: withImpliedDefaults },
   // A share of less than nothing cannot be planned, so that no member is asked about it.
   replicationcontrollers: { validate: atLeastZero('replicas') },
