@@ -46,7 +46,7 @@ describe('a full member', () => {
     assert.equal(ok(await member.kubectl('get', 'nodes', '-o', zone)), 'eu-west-b eu-west-b');
 
     ok(await member.kubectl('create', 'deployment', 'web', '--image=web', '--replicas=3'));
-    ok(await member.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s'));
+    ok(await member.kubectl('rollout', 'status', 'deployment/web', '--timeout=150s'));
     const phases = ['get', 'pods', '-o', 'jsonpath={.items[*].status.phase}'];
     assert.equal(ok(await member.kubectl(...phases)), 'Running Running Running');
 
@@ -57,12 +57,12 @@ describe('a full member', () => {
     await untilPrints(member, 'Unschedulable', ...pending);
 
     await emptyNodes(member);
-    ok(await member.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s'));
+    ok(await member.kubectl('rollout', 'status', 'deployment/web', '--timeout=150s'));
     assert.equal(await fillNodes(member, 2), 4);
     await emptyNodes(member);
 
     ok(await member.kubectl('create', 'job', 'once', '--image=once'));
-    ok(await member.kubectl('wait', '--for=condition=complete', 'job/once', '--timeout=60s'));
+    ok(await member.kubectl('wait', '--for=condition=complete', 'job/once', '--timeout=150s'));
     ok(await member.kubectl('delete', 'deployment/web', 'job/once', '--cascade=foreground'));
     assert.equal(ok(await member.kubectl('get', 'pods', '-o', 'name')), '');
   });
@@ -74,7 +74,7 @@ describe('an older full member', () => {
     const fleet = await startFor(t, { name: 'old', older: true, nodes: 1 });
     const member = fleet.member('old');
     ok(await member.kubectl('create', 'deployment', 'web', '--image=web', '--replicas=2'));
-    ok(await member.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s'));
+    ok(await member.kubectl('rollout', 'status', 'deployment/web', '--timeout=150s'));
     const version = 'jsonpath={.items[*].status.nodeInfo.kubeletVersion}';
     assert.equal(ok(await member.kubectl('get', 'nodes', '-o', version)), member.version);
   });

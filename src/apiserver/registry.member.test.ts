@@ -143,7 +143,7 @@ for (const older of [false, true]) {
     assert.match(await kubectl('-n team describe deploy web'), /Replicas: +5 desired/);
     assert.match(await kubectl('-n team describe cm c'), /a:\n----\nb/);
     assert.match(
-      await kubectl('-n team wait --for=jsonpath={.data.a}=b cm/c --timeout=5s'),
+      await kubectl('-n team wait --for=jsonpath={.data.a}=b cm/c --timeout=60s'),
       /condition met/,
     );
     assert.match(await kubectl('-n team delete cm c'), /configmap "c" deleted/);

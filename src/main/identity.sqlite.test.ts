@@ -161,7 +161,7 @@ test('issuers, webhooks and front proxies over real TLS', async (t) => {
   );
   const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
   const sign = (aud: string): Promise<string> =>
-    new SignJWT({ iss: other.url, aud, sub: 'ada', exp: Math.floor(Date.now() / 1000) + 60 })
+    new SignJWT({ iss: other.url, aud, sub: 'ada', exp: Math.floor(Date.now() / 1000) + 600 })
       .setProtectedHeader({ alg: 'RS256', kid: 'k' })
       .sign(pair.privateKey);
   assert.equal(await who(bearer(await sign('app'))), 'oidc:ada system:authenticated');

@@ -143,7 +143,7 @@ describe('a controller of controller-runtime', { skip }, () => {
   });
 
   test('lets go of what is deleted; its mirror is collected', async () => {
-    await kubectl('delete configmap s6 --timeout=20s');
+    await kubectl('delete configmap s6 --timeout=150s');
     await waitUntil({
       what: 'the mirror to be collected',
       check: async () => (await federation.kubectl('get', 'configmap', 's6-mirror')).code === 1,
@@ -154,7 +154,7 @@ describe('a controller of controller-runtime', { skip }, () => {
 
   test('hands over to the next one', async () => {
     assert.doesNotMatch(running.get('b')!.tail(2000), /leading/);
-    await running.get('a')!.stop({ graceMs: 10_000 });
+    await running.get('a')!.stop({ graceMs: 60_000 });
     await says('b', 'leading b');
     await kubectl('apply -f -', source('s7', 'handed over'));
     await mirrored('s7', 'handed over');

@@ -29,7 +29,7 @@ describe('Helm', { skip }, () => {
         HOME: folder,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 120_000,
+      timeout: 400_000,
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr])
@@ -77,7 +77,7 @@ describe('Helm', { skip }, () => {
   });
 
   test('installs a release, and waits for it', async () => {
-    const said = await helm('install', 'shop', chart, '--wait', '--timeout', '90s');
+    const said = await helm('install', 'shop', chart, '--wait', '--timeout', '300s');
     assert.match(said, /STATUS: deployed\nREVISION: 1/);
     assert.equal(await shown('deployment shop', '{.status.readyReplicas}'), '4');
     assert.equal(await shown('widget shop', '{.spec.color}'), 'blue');
@@ -95,7 +95,7 @@ describe('Helm', { skip }, () => {
 
   test('upgrades it, with what is new merged over what is there', async () => {
     const set = ['--set', 'replicas=6', '--set', 'color=green'];
-    await helm('upgrade', 'shop', chart, ...set, '--wait', '--timeout', '90s');
+    await helm('upgrade', 'shop', chart, ...set, '--wait', '--timeout', '300s');
     assert.equal(await shown('deployment shop', '{.status.readyReplicas}'), '6');
     assert.equal(await shown('configmap shop-settings', '{.data.color}'), 'green');
     assert.equal(await shown('widget shop', '{.spec.color}'), 'green');
@@ -110,18 +110,18 @@ describe('Helm', { skip }, () => {
   });
 
   test('rolls it back', async () => {
-    await helm('rollback', 'shop', '1', '--wait', '--timeout', '90s');
+    await helm('rollback', 'shop', '1', '--wait', '--timeout', '300s');
     assert.equal(await shown('deployment shop', '{.spec.replicas}'), '4');
     assert.equal(await shown('configmap shop-settings', '{.data.color}'), 'blue');
     assert.match(await helm('history', 'shop'), /Rollback to 1/);
   });
 
   test('runs its tests', async () => {
-    assert.match(await helm('test', 'shop', '--timeout', '90s'), /Phase:\s+Succeeded/);
+    assert.match(await helm('test', 'shop', '--timeout', '300s'), /Phase:\s+Succeeded/);
   });
 
   test('uninstalls it, here and in the members', async () => {
-    await helm('uninstall', 'shop', '--wait', '--timeout', '90s');
+    await helm('uninstall', 'shop', '--wait', '--timeout', '300s');
     assert.match(await shown('deployment shop', '{.metadata.name}'), /not found/);
     assert.equal(await shown('configmap shop-farewell', '{.data.said}'), 'goodbye');
     for (const what of [

@@ -68,7 +68,7 @@ test('kubectl hands out certificates and tokens, and each may what it was given'
     /kube-apiserver-client +admin +60m +Pending$/,
   );
   await must('certificate approve ada');
-  await must('wait --for=jsonpath={.status.certificate} csr/ada --timeout=20s');
+  await must('wait --for=jsonpath={.status.certificate} csr/ada --timeout=150s');
   assert.match(await must('get csr ada --no-headers'), /Approved,Issued$/);
   const certificate = await must('get csr ada -o jsonpath={.status.certificate}');
   const ada = as('ada', {
@@ -113,11 +113,11 @@ test('kubectl hands out certificates and tokens, and each may what it was given'
     type: 'kubernetes.io/service-account-token',
   };
   await must('create -f -', { input: JSON.stringify(stored) });
-  await must('wait --for=jsonpath={.data.token} secret/robot --timeout=20s');
+  await must('wait --for=jsonpath={.data.token} secret/robot --timeout=150s');
   const token = await must('get secret robot -o jsonpath={.data.token}');
   const lasting = as('lasting', { token: Buffer.from(token, 'base64').toString() });
   assert.match(await must(whoami, { kubeconfig: lasting }), new RegExp(`^${name}:`));
   await must('delete serviceaccount robot');
   assert.notEqual((await kubectl(whoami, { kubeconfig: lasting })).code, 0);
-  await must('wait --for=delete secret/robot --timeout=20s');
+  await must('wait --for=delete secret/robot --timeout=150s');
 });

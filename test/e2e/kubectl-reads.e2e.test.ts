@@ -88,13 +88,13 @@ describe('what users look with', { skip }, () => {
       await same(`create namespace ${ns}`);
       await beside.until(`get serviceaccount default -n ${ns} -o name`, 'serviceaccount/default');
       await same('apply -f -', { input: objects(ns) });
-      await same(`rollout status deploy/web -n ${ns} --timeout=60s`, { without: lastLine });
-      await same(`wait deploy/web -n ${ns} --for=condition=Available --timeout=60s`);
+      await same(`rollout status deploy/web -n ${ns} --timeout=150s`, { without: lastLine });
+      await same(`wait deploy/web -n ${ns} --for=condition=Available --timeout=150s`);
       await same(['wait', 'deploy/web', '-n', ns, '--for=jsonpath={.status.readyReplicas}=4']);
       await same(`wait deploy/web -n ${ns} --for=condition=Nothing --timeout=1s`);
       await same(`wait deploy/nope -n ${ns} --for=condition=Available --timeout=1s`);
-      await same(`wait deploy/web -n ${ns} --for=create --timeout=5s`);
-      await same(`wait deploy/nope -n ${ns} --for=delete --timeout=5s`);
+      await same(`wait deploy/web -n ${ns} --for=create --timeout=60s`);
+      await same(`wait deploy/nope -n ${ns} --for=delete --timeout=60s`);
       beside.settle();
     });
 
@@ -278,20 +278,20 @@ else sed -i 's/containerPort: 80/containerPort: 99999/' "$1"; fi
 
     test(`${which} kubectl: rollout restart, history, undo, pause`, async () => {
       await same(`rollout restart deploy/web -n ${ns}`);
-      await same(`rollout status deploy/web -n ${ns} --timeout=60s`, { without: lastLine });
+      await same(`rollout status deploy/web -n ${ns} --timeout=150s`, { without: lastLine });
       await same(`rollout pause deploy/web -n ${ns}`);
       await same(`rollout resume deploy/web -n ${ns}`);
       await same(`scale deploy/web -n ${ns} --replicas=2`);
-      await same(`rollout status deploy/web -n ${ns} --timeout=60s`, { without: lastLine });
+      await same(`rollout status deploy/web -n ${ns} --timeout=150s`, { without: lastLine });
       await same(`scale deploy/web -n ${ns} --replicas=0`);
       await same(
-        `wait deploy/web -n ${ns} --for=jsonpath={.status.observedGeneration} --timeout=20s`,
+        `wait deploy/web -n ${ns} --for=jsonpath={.status.observedGeneration} --timeout=150s`,
       );
       beside.settle();
     });
 
     test(`${which} kubectl: delete namespace waits until all is gone`, async () => {
-      await same(`delete namespace ${ns} --timeout=60s`);
+      await same(`delete namespace ${ns} --timeout=150s`);
       await same(`get namespace ${ns}`);
       await same(`get cm -n ${ns}`);
       for (const member of beside.members) {

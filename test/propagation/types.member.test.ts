@@ -208,7 +208,7 @@ describe('types that members do not share', {
     await joined.untilIn('new', 'get pulley one -o jsonpath={.spec.size}', 'long');
     const pulley = { ...at, cluster: 'old' };
     await joined.entry('one.pulleys.example.com', { ...pulley, field: 'reason' }, 'NotServed');
-    await joined.kubectl('delete pulley one --timeout=20s');
+    await joined.kubectl('delete pulley one --timeout=150s');
     await joined.untilIn('new', 'get pulleys -o name', '');
   });
 
@@ -220,7 +220,7 @@ describe('types that members do not share', {
     }
     const metadata = { name: 'theirs', namespace: 'default' };
     await joined.in('old', 'apply -f -', { apiVersion: 'example.com/v1', kind: 'Knob', metadata });
-    await joined.kubectl('delete crd knobs.example.com --timeout=20s');
+    await joined.kubectl('delete crd knobs.example.com --timeout=150s');
     await joined.untilIn('new', 'get crd -o name', /^(?!.*knobs)/);
     const knobs = 'knobs.example.com.customresourcedefinitions.apiextensions.k8s.io';
     await joined.entry(knobs, { cluster: 'old', field: 'message' }, /knobs\.example\.com theirs/);

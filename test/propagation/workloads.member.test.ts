@@ -66,7 +66,7 @@ describe('workloads in whole clusters', { skip: !required && !membersAvailable('
       workload('StatefulSet', 'db', selected('db', { serviceName: 'db', replicas: 2 })),
     );
     await joined.until('get sts db -o jsonpath={.status.readyReplicas}/{.status.replicas}', '2/2');
-    await joined.kubectl('rollout status sts/db --timeout=30s');
+    await joined.kubectl('rollout status sts/db --timeout=150s');
     const counts: string[] = [];
     for (const member of members) counts.push(await joined.in(member, 'get sts -o name'));
     assert.deepEqual(counts.sort(), ['', 'statefulset.apps/db']);
@@ -77,7 +77,7 @@ describe('workloads in whole clusters', { skip: !required && !membersAvailable('
     const status =
       '{.status.desiredNumberScheduled}/{.status.numberReady}/{.status.numberAvailable}';
     await joined.until(`get ds agent -o jsonpath=${status}`, '4/4/4');
-    await joined.kubectl('rollout status ds/agent --timeout=30s');
+    await joined.kubectl('rollout status ds/agent --timeout=150s');
     assert.match(await joined.kubectl('get ds agent --no-headers'), /^agent +4 +4 +4 +4 +4/);
   });
 
@@ -92,7 +92,7 @@ describe('workloads in whole clusters', { skip: !required && !membersAvailable('
     const complete =
       'jsonpath={.status.succeeded}/{.status.conditions[?(@.type=="Complete")].status}';
     await joined.until(['get', 'job', 'once', '-o', complete], '2/True');
-    await joined.kubectl('wait --for=condition=Complete job/once --timeout=30s');
+    await joined.kubectl('wait --for=condition=Complete job/once --timeout=150s');
     const [only] = (
       await Promise.all(
         members.map(async (name) =>
@@ -160,7 +160,7 @@ describe('workloads in whole clusters', { skip: !required && !membersAvailable('
   });
 
   test('a deleted namespace takes everything with it, and is gone everywhere', async () => {
-    await joined.kubectl('delete namespace tight --timeout=60s');
+    await joined.kubectl('delete namespace tight --timeout=150s');
     for (const member of members) {
       await joined.untilIn(member, 'get ns -o jsonpath={.items[*].metadata.name}', /^(?!.*tight)/);
     }
