@@ -428,9 +428,52 @@ const others: Probe[] = [
   },
 ];
 
+const flows = 'flowcontrol.apiserver.k8s.io/v1';
+const level = { priorityLevelConfiguration: { name: 'global-default' } };
+const queuing: JsonObject[] = [
+  { type: 'Reject' },
+  { type: 'Queue', queuing: {} },
+  { type: 'Queue', queuing: { queues: 0, handSize: 0, queueLengthLimit: 0 } },
+  { type: 'Queue', queuing: { queues: 3, handSize: 2, queueLengthLimit: 4 } },
+];
+
+const limits: Probe[] = [
+  { apiVersion: flows, kind: 'FlowSchema', spec: level },
+  { apiVersion: flows, kind: 'FlowSchema', spec: { ...level, matchingPrecedence: 0 } },
+  { apiVersion: flows, kind: 'FlowSchema', spec: { ...level, matchingPrecedence: 7 } },
+  ...[...queuing.map((limitResponse): JsonObject => ({ limitResponse }))].flatMap(
+    (limited): Probe[] =>
+      [limited, { ...limited, nominalConcurrencyShares: 3, lendablePercent: 5 }].map((each) => ({
+        apiVersion: flows,
+        kind: 'PriorityLevelConfiguration',
+        spec: { type: 'Limited', limited: each },
+      })),
+  ),
+];
+
+const toleration = { key: 'example.com/k', effect: 'NoSchedule' };
+const device = { deviceClassName: 'c' };
+const requests: JsonObject[] = [
+  { name: 'r', exactly: device },
+  { name: 'r', exactly: { ...device, allocationMode: 'All' } },
+  { name: 'r', exactly: { ...device, count: 2 } },
+  { name: 'r', exactly: { ...device, tolerations: [{ ...toleration, value: 'v' }] } },
+  { name: 'r', exactly: { ...device, tolerations: [{ ...toleration, operator: 'Exists' }] } },
+  { name: 'r', firstAvailable: [{ ...device, name: 's' }] },
+  { name: 'r', firstAvailable: [{ ...device, name: 's', allocationMode: 'All' }] },
+  { name: 'r', firstAvailable: [{ ...device, name: 's', tolerations: [toleration] }] },
+];
+
+const devices: Probe[] = requests.map((request) => ({
+  apiVersion: 'resource.k8s.io/v1',
+  kind: 'ResourceClaim',
+  spec: { devices: { requests: [request] } },
+}));
+
 /** Every probe, each with a name. */
 export function defaultProbes(): Probe[] {
-  return [...pods, ...workloads, ...services, ...others].map((probe) => {
+  const all = [...pods, ...workloads, ...services, ...limits, ...devices, ...others];
+  return all.map((probe) => {
     const metadata = { name: 'probe', ...(probe.metadata as JsonObject | undefined) };
     return { ...probe, metadata } as Probe;
   });

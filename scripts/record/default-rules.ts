@@ -29,6 +29,7 @@ const neverDefaults: readonly RegExp[] = [
   /\.PersistentVolumeClaimSpec#storageClassName$/,
   /\.JobSpec#selector$/,
   /\.NamespaceSpec#finalizers$/,
+  /\.PersistentVolumeStatus#lastPhaseTransitionTime$/,
   /\.Lease#/,
 ];
 
@@ -129,10 +130,11 @@ export class DefaultSamples {
   rules(): { rules: DefaultRules; unexplained: string[] } {
     const rules: Record<string, DefaultRule[]> = {};
     const unexplained: string[] = [];
-    for (const definition of [...this.#samples.keys()].sort()) {
-      const samples = this.#samples.get(definition)!;
+    const definitions = new Set([...this.#samples.keys(), ...Object.keys(known)]);
+    for (const definition of [...definitions].sort()) {
+      const samples = this.#samples.get(definition) ?? [];
       const found: DefaultRule[] = [];
-      for (const [name, type] of this.#nodes.get(definition)!.shape.map!.fields) {
+      for (const [name, type] of this.#nodes.get(definition)?.shape.map?.fields ?? []) {
         if (isNever(definition, name)) continue;
         const fitted = fit({ definition, name, type }, samples);
         if (fitted === undefined) unexplained.push(`${definition}#${name}`);

@@ -4,8 +4,10 @@
  */
 import { writeFile } from 'node:fs/promises';
 import type { TypeWriteRules } from '../../src/apiserver/registry/write-rules.ts';
+import { parseJson, stringifyJson } from '../../src/kube/json.ts';
 import { type JsonObject, objectAt, valueAt } from '../../src/kube/object.ts';
 import { groupResource, parseApiVersion, pathOf } from '../../src/kube/resource.ts';
+import { bases, names } from '../../test/differential/described-bases.ts';
 import { startFleet } from '../../testbed/fleet.ts';
 import { defaultProbes } from './default-probes.ts';
 
@@ -16,77 +18,36 @@ interface Resource {
   readonly name: string;
   readonly kind: string;
   readonly namespaced: boolean;
+  readonly verbs: readonly string[];
 }
 
-/** Of kinds that the probes of defaults leave out, because nothing is filled in there. */
-const more: readonly JsonObject[] = [
-  { apiVersion: 'v1', kind: 'ConfigMap' },
-  { apiVersion: 'v1', kind: 'ServiceAccount' },
-  { apiVersion: 'v1', kind: 'Endpoints' },
-  { apiVersion: 'v1', kind: 'Namespace' },
-  { apiVersion: 'v1', kind: 'Node' },
-  {
-    apiVersion: 'v1',
-    kind: 'PodTemplate',
-    template: { spec: { containers: [{ name: 'c', image: 'i' }] } },
-  },
-  { apiVersion: 'v1', kind: 'ResourceQuota' },
-  { apiVersion: 'v1', kind: 'LimitRange', spec: { limits: [] } },
-  { apiVersion: 'v1', kind: 'Event', involvedObject: { namespace: 'default' } },
-  { apiVersion: 'apps/v1', kind: 'ControllerRevision', revision: 1 },
-  { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' },
-  { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', spec: { controller: 'x/y' } },
-  {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'Ingress',
-    spec: { defaultBackend: { service: { name: 'x', port: { number: 80 } } } },
-  },
-  { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', spec: { podSelector: {} } },
-  { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role' },
-  { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole' },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'RoleBinding',
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'x' },
-  },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'x' },
-  },
-  { apiVersion: 'storage.k8s.io/v1', kind: 'CSINode', spec: { drivers: [] } },
-  {
-    apiVersion: 'storage.k8s.io/v1',
-    kind: 'VolumeAttachment',
-    spec: { attacher: 'a', nodeName: 'n', source: { persistentVolumeName: 'p' } },
-  },
-  { apiVersion: 'storage.k8s.io/v1', kind: 'CSIStorageCapacity', storageClassName: 's' },
-  { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', value: 1 },
-  { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', handler: 'h' },
-  { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4', endpoints: [] },
-  {
-    apiVersion: 'policy/v1',
-    kind: 'PodDisruptionBudget',
-    spec: { selector: { matchLabels: { a: 'b' } } },
-  },
-];
+/** Stands in names of objects. */
+const run = 'write1';
+
+/** What nobody else may change, so that it is a new generation. */
+const changes: Readonly<Record<string, JsonObject>> = {
+  CSIDriver: { spec: { requiresRepublish: true } },
+  PriorityClass: { description: 'changed' },
+};
 
 const parts = ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const;
 
 const rules: Record<string, TypeWriteRules> = {};
 const left: string[] = [];
 
-for (const probe of [...defaultProbes(), ...more]) {
+for (const probe of [...defaultProbes(), ...(await leastObjects())]) {
   const { apiVersion, kind } = probe as { apiVersion: string; kind: string };
   const type = parseApiVersion(apiVersion);
-  const root = type.group === '' ? `/api/${type.version}` : `/apis/${apiVersion}`;
-  const { resources } = (await client.must({ path: root })) as { resources: Resource[] };
-  const resource = resources.find((each) => each.kind === kind && !each.name.includes('/'))!;
+  const resource = (await resourcesOf(apiVersion)).find(
+    (each) => each.kind === kind && !each.name.includes('/'),
+  )!;
   const key = groupResource({ group: type.group, resource: resource.name });
   if (rules[key] !== undefined) continue;
   const namespace = resource.namespaced ? { namespace: 'default' } : {};
   const collection = pathOf({ ...type, resource: resource.name, ...namespace });
-  const hasStatus = resources.some(({ name }) => name === `${resource.name}/status`);
+  const hasStatus = (await resourcesOf(apiVersion)).some(
+    ({ name }) => name === `${resource.name}/status`,
+  );
   const found = await rulesOf(probe, { collection, hasStatus, namespaced: resource.namespaced });
   if (found === undefined) left.push(key);
   else rules[key] = found;
@@ -100,6 +61,32 @@ const lines = Object.keys(rules)
   .map((key) => `  ${JSON.stringify(key)}: ${JSON.stringify(rules[key])}`);
 await writeFile(file, `{\n${lines.join(',\n')}\n}\n`);
 console.log(`${lines.length} types`);
+
+async function resourcesOf(apiVersion: string): Promise<Resource[]> {
+  const path = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  return ((await client.must({ path })) as unknown as { resources: Resource[] }).resources;
+}
+
+/** The least that is valid of every kind that can be created and changed. */
+async function leastObjects(): Promise<JsonObject[]> {
+  const { groups } = (await client.must({ path: '/apis' })) as unknown as {
+    groups: { preferredVersion: { groupVersion: string } }[];
+  };
+  const versions = ['v1', ...groups.map(({ preferredVersion }) => preferredVersion.groupVersion)];
+  const objects: JsonObject[] = [];
+  for (const apiVersion of versions) {
+    const group = apiVersion.includes('/') ? `${parseApiVersion(apiVersion).group}/` : '';
+    for (const { name, kind, verbs } of await resourcesOf(apiVersion)) {
+      if (name.includes('/') || !['create', 'update'].every((verb) => verbs.includes(verb)))
+        continue;
+      const made = names[kind]?.(run);
+      const base = stringifyJson(bases[group + kind] ?? bases[kind] ?? {});
+      const object = parseJson(base.replaceAll('{name}', run)).value as JsonObject;
+      objects.push({ apiVersion, kind, ...object, ...(made && { metadata: { name: made } }) });
+    }
+  }
+  return objects;
+}
 
 interface Target {
   readonly collection: string;
@@ -129,12 +116,37 @@ async function rulesOf(
   }
   const created = (await client.must({ path })) as JsonObject;
   const status = hasStatus ? await statusRules(path) : undefined;
+  const needsVersion = await isRefusedWithoutVersion(path);
+  const generation = await generationRule(path, changes[String(probe.kind)]);
   await client.send({ method: 'DELETE', path, body: { gracePeriodSeconds: 0 } });
   return {
     ...(createsOnUpdate && { createsOnUpdate }),
     hasGeneration: valueAt(created, 'metadata', 'generation') !== undefined,
+    ...(generation !== undefined && { generation }),
+    ...(needsVersion && { needsVersion }),
     ...(status !== undefined && { status }),
   };
+}
+
+async function isRefusedWithoutVersion(path: string): Promise<boolean> {
+  const live = (await client.must({ path })) as JsonObject;
+  const { resourceVersion: _version, ...metadata } = objectAt(live, 'metadata')!;
+  const body = { ...live, metadata };
+  const { status } = await client.send({ method: 'PUT', path: `${path}?dryRun=All`, body });
+  return status === 422;
+}
+
+/** Undefined when a change is what it is for all kinds: the next generation. */
+async function generationRule(
+  path: string,
+  change: JsonObject | undefined,
+): Promise<TypeWriteRules['generation']> {
+  if (change === undefined) return undefined;
+  const before = valueAt(await client.must({ path }), 'metadata', 'generation');
+  const changed = await client.must({ method: 'PATCH', path, body: change });
+  const after = valueAt(changed, 'metadata', 'generation');
+  if (after === before) return 'stays';
+  return before === undefined ? 'begins with a change' : undefined;
 }
 
 /** Which metadata a write of the status changes, and which its writer comes to own. */

@@ -48,7 +48,7 @@ import type { ScalePaths, TypeBook } from './registry/type-facts.ts';
 import { formOf, servedAs } from './registry/versions.ts';
 import { Watches } from './registry/watch.ts';
 import { writeRulesOf } from './registry/write-rules.ts';
-import { type Modification, Writes } from './registry/writes.ts';
+import { type Candidate, type Modification, Writes } from './registry/writes.ts';
 
 /** Deletions of one deletecollection that run at the same time. */
 const deletesAtOnce = 16;
@@ -166,9 +166,10 @@ export class Registry implements Backend {
     }
     checkWritable(ref);
     const candidate = { object: body.object, problems: body.problems };
-    const make = (): typeof candidate => candidate;
+    const make = (): Candidate => candidate;
     const creates = (ref.subresource ?? '') === '' && writeRulesOf(ref.type)?.createsOnUpdate;
-    const modification = creates ? { make, makeNew: make } : { make, sent: candidate };
+    const makeNew = (): Candidate => ({ ...candidate, object: withoutVersion(body.object) });
+    const modification = creates ? { make, makeNew } : { make, sent: candidate };
     return this.#writes.modify(context, ref, modification, options);
   }
 
@@ -292,6 +293,13 @@ const writable: ReadonlySet<string> = new Set(['', 'finalize', ...parts]);
 function checkWritable(ref: ObjectRef): void {
   const { subresource = '' } = ref;
   if (!writable.has(subresource)) throw noSubresource(ref);
+}
+
+/** What is made by a PUT may name a version; what is made by a POST may not. */
+function withoutVersion(object: KubeObject): KubeObject {
+  if (object.metadata?.resourceVersion === undefined) return object;
+  const { resourceVersion: _version, ...metadata } = object.metadata;
+  return { ...object, metadata };
 }
 
 function noSubresource({ subresource = '' }: ObjectRef): ApiError {

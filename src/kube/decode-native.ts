@@ -244,7 +244,9 @@ function goType(node: SchemaNode): string {
   if (list !== undefined) return `[]${goType(list.element)}`;
   if (map !== undefined) {
     if (definition !== undefined) return definition.split('.').slice(-2).join('.');
-    return map.element === undefined ? 'interface {}' : `map[string]${goType(map.element)}`;
+    if (map.element === undefined) return 'interface {}';
+    const element = goType(map.element);
+    return element === 'resource.Quantity' ? 'v1.ResourceList' : `map[string]${element}`;
   }
   if (scalar === 'boolean') return 'bool';
   if (scalar === 'integer') return format === 'int32' ? 'int32' : 'int64';

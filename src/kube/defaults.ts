@@ -6,7 +6,7 @@ import { setField } from './json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
 import { rulesOf, ruleValue } from './recorded-defaults.ts';
 import type { SchemaNode, TypeSchema } from './schema.ts';
-import { fieldOf } from './typed.ts';
+import { fieldOf, isTime } from './typed.ts';
 
 /**
  * Returns the object itself when nothing is missing, else a copy that shares what did not change.
@@ -135,9 +135,8 @@ function isZero(value: Json): boolean {
 
 function isWrittenNull({ go, shape, default: declared }: SchemaNode): boolean {
   if (go !== 'always' || declared !== undefined) return false;
-  return (
-    shape.list !== undefined || (shape.map?.element !== undefined && shape.map.fields.size === 0)
-  );
+  if (shape.list !== undefined || isTime(shape)) return true;
+  return shape.map?.element !== undefined && shape.map.fields.size === 0;
 }
 
 /**

@@ -2,7 +2,7 @@
  * How kube-apiserver's Go structs write a field to JSON: what OpenAPI does not tell, from the
  * recorded field table.
  */
-import { type MessageType, protobufTable } from './protobuf-table.ts';
+import { type MessageField, type MessageType, protobufTable } from './protobuf-table.ts';
 
 /**
  * 'omit': no pointer, left out of JSON when zero or empty, so that an empty value is none.
@@ -40,11 +40,26 @@ function collect(): Map<string, Fields> {
 }
 
 function addFields(message: MessageType, fields: Map<string, GoField>): void {
-  for (const { name, type, inline, pointer, omitEmpty, omitZero } of message.fields) {
+  for (const {
+    name,
+    type,
+    inline,
+    pointer,
+    omitEmpty,
+    omitZero,
+    map,
+    repeated,
+  } of message.fields) {
+    // A time is a struct, which omitempty never leaves out.
+    const time = !pointer && !map && !repeated && isTime(type);
     if (inline && typeof type !== 'string') addFields(type, fields);
-    else if (!omitEmpty && !omitZero) fields.set(name, 'always');
+    else if (!omitZero && (!omitEmpty || time)) fields.set(name, 'always');
     else fields.set(name, pointer ? 'pointer' : 'omit');
   }
+}
+
+function isTime(type: MessageField['type']): boolean {
+  return typeof type !== 'string' && (type.special === 'Time' || type.special === 'MicroTime');
 }
 
 /** 'io.k8s.api.apps.v1.X' of 'k8s.io/api/apps/v1.X'. */

@@ -10,6 +10,14 @@ export function goText(value: Json): string {
   return `map[${fields.map((name) => `${name}:${goText(value[name]!)}`).join(' ')}]`;
 }
 
+/** The type that fmt's %T prints of a decoded value. */
+export function goTypeOf(value: Json): string {
+  if (value === null) return '<nil>';
+  if (Array.isArray(value)) return '[]interface {}';
+  if (isObject(value)) return 'map[string]interface {}';
+  return kindOf(value);
+}
+
 /** Why the converter from maps to structs cannot put `found` into a Go field of type `wanted`. */
 export function conversionProblem(found: Json, wanted: string): string {
   const kind = kindOf(found);

@@ -50,7 +50,7 @@ export function updateManagedFields(options: ManagedOptions): ManagedFieldsEntry
   try {
     const changes = changesOf(options, live ?? emptyObject(schema), object);
     const same = changes.isSame();
-    if (same && sent === undefined) return stored;
+    if (same && sent === undefined && !isRepeated(stored)) return stored;
     const owners = sent ?? readable(stored);
     if (options.subresource === 'scale' && !isTouched(owners, changes)) return stored;
     if (!same) giveToUpdater(owners, changes, options);
@@ -61,12 +61,18 @@ export function updateManagedFields(options: ManagedOptions): ManagedFieldsEntry
   }
 }
 
+/** A scale may have left two entries of one manager, the last of which is seen from then on. */
+function isRepeated(entries: readonly ManagedFieldsEntry[] = []): boolean {
+  return entries.some(({ time }) => time === undefined) && readable(entries).size < entries.length;
+}
+
 /** A Scale shows only those owners that own its replicas; where nobody does, nobody is tracked. */
 function isTouched(owners: Owners, changes: Comparisons): boolean {
   return [...owners.values()].some(({ apiVersion, set }) => {
     const change = changes.at(apiVersion);
     if (change === undefined) return false;
-    return !set.intersection(change.modified.union(change.added)).isEmpty;
+    const changed = change.modified.union(change.added).union(change.removed);
+    return !set.intersection(changed).isEmpty;
   });
 }
 

@@ -24,6 +24,7 @@ function shape(parts: Partial<Shape>): Building<Shape> {
     map: undefined,
     rules: undefined,
     embedded: false,
+    keeps: false,
     ...parts,
   };
 }
@@ -40,7 +41,7 @@ export function plainNode(of: Shape): SchemaNode {
 }
 
 /** Whatever it is, it is one value: changed and owned as a whole. */
-const atomicShape = shape({ scalar: 'any' });
+const atomicShape = shape({ scalar: 'any', keeps: true });
 const atomicNode = plainNode(atomicShape);
 atomicShape.list = { relation: 'atomic', keys: [], element: atomicNode };
 atomicShape.map = {
@@ -51,7 +52,7 @@ atomicShape.map = {
 };
 
 /** Whatever it is: objects are merged field by field, lists are atomic. */
-const deducedShape = shape({ scalar: 'any' });
+const deducedShape = shape({ scalar: 'any', keeps: true });
 const deducedNode = plainNode(deducedShape);
 deducedShape.list = { relation: 'atomic', keys: [], element: atomicNode };
 deducedShape.map = {
@@ -62,7 +63,7 @@ deducedShape.map = {
 };
 
 /** The root of a kind without a schema. */
-export const anyObject: SchemaNode = plainNode(shape({ map: deducedShape.map }));
+export const anyObject: SchemaNode = plainNode(shape({ map: deducedShape.map, keeps: true }));
 
 const quantity = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
 const rawExtension = 'io.k8s.apimachinery.pkg.runtime.RawExtension';
@@ -140,10 +141,11 @@ export class SchemaCompiler {
   }
 
   #fill(own: Building<Shape>, schema: JsonObject, keepsAbove: boolean, depth: number): void {
-    const keepsUnknown = keepsAbove || schema['x-kubernetes-preserve-unknown-fields'] === true;
     const type = schema.type;
     own.format = typeof schema.format === 'string' ? schema.format : undefined;
+    own.keeps = schema['x-kubernetes-preserve-unknown-fields'] === true;
     own.embedded = schema['x-kubernetes-embedded-resource'] === true;
+    const keepsUnknown = keepsAbove || own.keeps;
     own.scalar = scalarOf(schema);
     const open = type === undefined && own.scalar === 'any';
     if (type === 'object' || open) own.map = this.#map(own.definition, schema, keepsUnknown, depth);

@@ -69,6 +69,8 @@ export interface Shape {
    * x-kubernetes-embedded-resource: apiVersion, kind and metadata are known without being declared.
    */
   readonly embedded: boolean;
+  /** x-kubernetes-preserve-unknown-fields of this very schema: what it does not name stays. */
+  readonly keeps: boolean;
 }
 
 /** One use of a shape: a field, an element, or the whole object. */

@@ -74,7 +74,7 @@ export function applyPatch(options: ApplyOptions): ApplyResult {
   if (unchanged && sameEntries(managedFields, live.metadata.managedFields))
     return { object: live, changed: false };
   let object = merged as unknown as KubeObject;
-  if (!unchanged) object = settle(schema, object);
+  if (!unchanged) object = settle(schema, object, { keepsNulls: true });
   const metadata = {
     ...object.metadata,
     ...(managedFields === undefined ? {} : { managedFields }),

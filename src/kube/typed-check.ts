@@ -1,8 +1,9 @@
 /** Whether a value has the structure of its type, in the words of structured-merge-diff. */
+import { goText, goTypeOf } from './go-text.ts';
 import { isObject, type Json, type JsonObject } from './object.ts';
 import { describeElement, describeValue, fieldElement } from './path-element.ts';
 import type { ListShape, ScalarType, SchemaNode } from './schema.ts';
-import { elementOf, fieldNode, fieldOf, formOf, TypedError } from './typed.ts';
+import { elementOf, fieldNode, fieldOf, formOf, isTime, TypedError } from './typed.ts';
 
 /**
  * One text per problem, `path: what`; an element may occur in a set or keyed list only once. Empty
@@ -12,6 +13,11 @@ export function typedProblems(node: SchemaNode, value: Json): string[] {
   const check = new TypedCheck();
   check.value(node, value, '');
   return check.problems;
+}
+
+/** Whether a live value has another structure than its type; elements may repeat. */
+export function hasMisfit(node: SchemaNode, value: Json): boolean {
+  return typedProblems(node, value).some((problem) => !problem.includes(': duplicate entries for'));
 }
 
 /** Several problems as one text. */
@@ -77,7 +83,7 @@ class TypedCheck {
     const { scalar, format, definition } = node.shape;
     // A custom kind's int-or-string has no type there, so that anything may come.
     if (scalar === 'int-or-string' && definition === undefined) return;
-    const problem = scalarProblem(scalar!, format, value);
+    const problem = scalarProblem(isTime(node.shape) ? 'any' : scalar!, format, value);
     if (problem !== undefined) this.#problem(path, problem);
   }
 }
@@ -107,15 +113,7 @@ function scalarProblem(
 
 /** A value as Go prints an unstructured one with %v. */
 function shown(value: Json): string {
-  return `&{${goValue(value)}}`;
-}
-
-function goValue(value: Json): string {
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`;
-  if (!isObject(value)) return String(value);
-  const fields = Object.keys(value).sort();
-  return `map[${fields.map((name) => `${name}:${goValue(value[name]!)}`).join(' ')}]`;
+  return `&{${goText(value)}}`;
 }
 
 /** A value as Go prints it with %#v. */
@@ -126,11 +124,4 @@ function goSyntax(value: Json): string {
   const fields = Object.keys(value).sort();
   const body = fields.map((name) => `${JSON.stringify(name)}:${goSyntax(value[name]!)}`).join(', ');
   return `map[string]interface {}{${body}}`;
-}
-
-function goTypeOf(value: Json): string {
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return '[]interface {}';
-  if (typeof value === 'boolean') return 'bool';
-  return typeof value === 'string' ? 'string' : 'map[string]interface {}';
 }

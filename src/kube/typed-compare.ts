@@ -4,7 +4,7 @@ import { deepEqual } from './json.ts';
 import { isObject, type Json, type JsonObject } from './object.ts';
 import { fieldElement } from './path-element.ts';
 import type { ListShape, SchemaNode } from './schema.ts';
-import { elementOf, fieldNode, fieldOf, formOf, isAtomicMap } from './typed.ts';
+import { elementOf, fieldNode, fieldOf, formOf, isAtomicMap, isTime } from './typed.ts';
 
 /** No path is in more than one of the sets. */
 export interface Comparison {
@@ -181,10 +181,13 @@ function isBare(value: JsonObject | undefined): boolean {
 
 /** What a Go struct holds where JSON holds nothing; undefined where Go leaves it out, too. */
 function zeroOf(node: SchemaNode): Json | undefined {
-  const { map, list } = node.shape;
-  if (map === undefined && list === undefined) return undefined;
+  const { map, list, scalar, definition } = node.shape;
   if (isObject(node.default) && map !== undefined) return {};
-  return node.go === 'always' ? null : undefined;
+  if (node.go !== 'always') return undefined;
+  if (map !== undefined || list !== undefined || isTime(node.shape)) return null;
+  if (scalar === 'string') return '';
+  if (scalar === 'boolean') return false;
+  return definition?.endsWith('.Quantity') ? '0' : 0;
 }
 
 function grouped(list: ListShape, items: readonly Json[]): Map<string, Json[]> {

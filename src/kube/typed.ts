@@ -3,11 +3,16 @@
  */
 import { isObject, type Json, type JsonObject } from './object.ts';
 import { describeValue, keyElement, singleKeyElement, valueElement } from './path-element.ts';
-import type { ListShape, MapShape, SchemaNode } from './schema.ts';
+import type { ListShape, MapShape, SchemaNode, Shape } from './schema.ts';
 
 /** Whether objects here are owned and replaced as a whole. */
 export function isAtomicMap(node: SchemaNode): boolean {
   return node.atomic ?? node.shape.map?.atomic ?? false;
+}
+
+/** Whether values are points in time, which Go holds as structs of their own. */
+export function isTime({ definition }: Pick<Shape, 'definition'>): boolean {
+  return definition?.endsWith('.Time') === true || definition?.endsWith('.MicroTime') === true;
 }
 
 export type FormKind = 'map' | 'list' | 'scalar';

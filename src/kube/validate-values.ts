@@ -41,15 +41,15 @@ class ValueCheck {
   readonly causes: StatusCause[] = [];
 
   value(node: SchemaNode, value: Json, path: string): void {
-    if (this.causes.length >= maxCauses || (value === null && node.nullable)) return;
-    const wrong = wrongType(node, value);
+    if (this.causes.length >= maxCauses) return;
+    const { rules, format, list } = node.shape;
+    const wrong = value === null && node.nullable ? undefined : wrongType(node, value);
     if (wrong !== undefined) {
       this.#type(path, wrong.is, wrong.wants);
-      if (wrong.is === 'number' && wrong.wants === 'integer')
-        this.#notWhole(node.shape.format, path);
-      return;
+      if (wrong.is === 'number' && wrong.wants === 'integer') this.#notWhole(format, path);
     }
-    const { rules, format, list } = node.shape;
+    if (rules !== undefined) this.#enum(rules, value, path);
+    if (wrong !== undefined || value === null) return;
     if (rules !== undefined) this.#rules(rules, value, path);
     if (Array.isArray(value)) this.#items(list, value, path);
     else if (isObject(value)) this.#fields(node, value, path);
@@ -81,17 +81,26 @@ class ValueCheck {
     if (list === undefined) return;
     for (let i = 0; i < items.length; i++) this.value(list.element, items[i]!, `${path}[${i}]`);
     if (list.relation === 'atomic') return;
-    const seen = new Set<string>();
+    if (list.relation === 'map') {
+      const odd = items.findIndex((item) => item !== null && !isObject(item));
+      if (odd >= 0) {
+        const why = 'must be an object for an array of list-type map';
+        this.causes.push(invalidValue(`${path}[${odd}]`, items[odd]!, why));
+        return;
+      }
+    }
+    const seen = new Map<string, number>();
     for (const [i, item] of items.entries()) {
-      const key = identity(list, item);
-      const text = stringifyJson(key);
-      if (seen.has(text))
+      const text = stringifyJson(identity(list, item));
+      const times = seen.get(text) ?? 0;
+      // Told once, however often it comes.
+      if (times === 1)
         this.causes.push({
           reason: 'FieldValueDuplicate',
           message: `Duplicate value: ${text}`,
           field: `${path}[${i}]`,
         });
-      seen.add(text);
+      seen.set(text, times + 1);
     }
   }
 
@@ -120,8 +129,6 @@ class ValueCheck {
   }
 
   #rules(rules: ValueRules, value: Json, path: string): void {
-    if (rules.enum !== undefined && !rules.enum.some((one) => deepEqual(one, value)))
-      this.#notSupported(rules.enum, value, path);
     if (typeof value === 'string') this.#string(rules, value, path);
     else if (typeof value === 'number' || typeof value === 'bigint')
       this.#number(rules, value, path);
@@ -130,12 +137,15 @@ class ValueCheck {
     this.#combined(rules, value, path);
   }
 
-  #notSupported(values: readonly Json[], value: Json, path: string): void {
-    const shown = (one: Json): string =>
-      typeof one === 'string' ? quoteGo(one) : stringifyJson(one);
+  /** Of a value of a wrong type, too. */
+  #enum({ enum: values }: ValueRules, value: Json, path: string): void {
+    if (values === undefined || values.some((one) => deepEqual(one, value))) return;
+    const text = (one: Json): string => (typeof one === 'string' ? one : stringifyJson(one));
+    const shown = typeof value === 'string' ? quoteGo(value) : stringifyJson(value);
+    const supported = values.map((one) => quoteGo(text(one))).join(', ');
     this.causes.push({
       reason: 'FieldValueNotSupported',
-      message: `Unsupported value: ${shown(value)}: supported values: ${values.map(shown).join(', ')}`,
+      message: `Unsupported value: ${shown}: supported values: ${supported}`,
       field: path,
     });
   }
@@ -248,7 +258,8 @@ function problems(node: SchemaNode, value: Json, path: string): StatusCause[] {
 
 /** What names an element: its keys, defaults included, or the whole value. */
 function identity(list: ListShape, item: Json): Json {
-  if (list.relation !== 'map' || !isObject(item)) return item;
+  if (list.relation !== 'map') return item;
+  if (!isObject(item)) return {};
   const keys: JsonObject = {};
   for (const name of list.keys) {
     const value = fieldOf(item, name);

@@ -5,7 +5,8 @@
 import { GoTypeError, NativeDecoder, type Unknowns } from './decode-native.ts';
 import { setField } from './json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
-import type { SchemaNode, TypeSchema } from './schema.ts';
+import type { MapShape, SchemaNode, TypeSchema } from './schema.ts';
+import { compileStandalone } from './schema-compile.ts';
 import { ApiError } from './status.ts';
 import { fieldNode, fieldOf } from './typed.ts';
 
@@ -17,6 +18,8 @@ export interface DecodeOptions {
   /** What the decoder noticed before: duplicate fields as kube-apiserver words them. */
   readonly problems?: readonly string[];
   readonly fieldValidation: FieldValidation;
+  /** Nulls that a custom object may not have stay, for validation to refuse: as of an apply. */
+  readonly keepsNulls?: boolean;
   /** Called once per problem with 'Warn'. */
   warn(text: string): void;
   /** Says why the object cannot be decoded; absent: BadRequest, as of a body. */
@@ -31,12 +34,12 @@ export interface DecodeOptions {
  * metadata, and for problems with 'Strict'
  */
 export function decodeObject(options: DecodeOptions): KubeObject {
-  const { schema, object, problems = [], fieldValidation } = options;
+  const { schema, object, problems = [], fieldValidation, keepsNulls = false } = options;
   const refuse = options.refuse ?? ((why) => new ApiError('BadRequest', cannotBe(schema, why)));
   const unknowns: Unknowns = fieldValidation === 'Ignore' ? undefined : [];
   let decoded: KubeObject;
   try {
-    decoded = decode(schema, object, unknowns);
+    decoded = decode(schema, object, unknowns, keepsNulls);
   } catch (error) {
     throw error instanceof GoTypeError ? refuse(error.message, error.misfit) : error;
   }
@@ -69,26 +72,45 @@ function inDocumentOrder(problems: string[], object: KubeObject): void {
 
 /** One value of a custom kind without fields that its schema does not know. */
 export function pruned(node: SchemaNode, value: Json): Json {
-  return new Pruner(undefined).value(node, value, '');
+  return new Pruner(undefined, false).value(node, value, '');
 }
 
 /** Only the nulls and unknown fields that a merge may have brought in; no problem is reported. */
-export function settle(schema: TypeSchema, object: KubeObject): KubeObject {
-  return decodeObject({ schema, object, fieldValidation: 'Ignore', warn: () => {} });
+export function settle(
+  schema: TypeSchema,
+  object: KubeObject,
+  options: Pick<DecodeOptions, 'keepsNulls'> = {},
+): KubeObject {
+  return decodeObject({ ...options, schema, object, fieldValidation: 'Ignore', warn: () => {} });
 }
 
 function cannotBe({ kind, version }: TypeSchema, why: string): string {
   return `${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`;
 }
 
-function decode(schema: TypeSchema, object: KubeObject, unknowns: Unknowns): KubeObject {
+function decode(
+  schema: TypeSchema,
+  object: KubeObject,
+  unknowns: Unknowns,
+  keepsNulls: boolean,
+): KubeObject {
   const json = object as unknown as JsonObject;
   if (schema.native) {
     const decoder = new NativeDecoder(unknowns);
     return decoder.root(schema.root, schema.kind, json) as unknown as KubeObject;
   }
-  return new Pruner(unknowns).root(schema.root, json) as unknown as KubeObject;
+  return new Pruner(unknowns, keepsNulls).root(schema.root, json) as unknown as KubeObject;
 }
+
+const noFields: MapShape = {
+  atomic: false,
+  fields: new Map(),
+  element: undefined,
+  preservesUnknown: false,
+};
+
+/** What a value has that stands where its schema knows neither fields nor items. */
+const nothingKnown = compileStandalone({ type: 'string' });
 
 /**
  * Custom kinds: unknown fields are cut, wrong types are left to validation; only metadata is
@@ -96,9 +118,11 @@ function decode(schema: TypeSchema, object: KubeObject, unknowns: Unknowns): Kub
  */
 class Pruner {
   readonly #unknowns: Unknowns;
+  readonly #keepsNulls: boolean;
 
-  constructor(unknowns: Unknowns) {
+  constructor(unknowns: Unknowns, keepsNulls: boolean) {
     this.#unknowns = unknowns;
+    this.#keepsNulls = keepsNulls;
   }
 
   root(node: SchemaNode, object: JsonObject): JsonObject {
@@ -111,13 +135,13 @@ class Pruner {
   }
 
   #fields(node: SchemaNode, object: JsonObject, path: string, resource: boolean): JsonObject {
-    const map = node.shape.map;
-    if (map === undefined || (map.fields.size === 0 && map.preservesUnknown)) return object;
+    const { map = noFields, keeps } = node.shape;
+    if (keeps && map.fields.size === 0) return object;
     let out: JsonObject | undefined;
     for (const name of Object.keys(object)) {
       const value = fieldOf(object, name);
       const at = path === '' ? name : `${path}.${name}`;
-      const type = fieldNode(map, name);
+      const type = map.preservesUnknown && !keeps ? map.fields.get(name) : fieldNode(map, name);
       const after = this.#field({
         type,
         name,
@@ -153,16 +177,17 @@ class Pruner {
       const decoder = new NativeDecoder(this.#unknowns);
       return decoder.metadata(type, value, at);
     }
-    if (value === null && declared && !type.nullable) return undefined;
+    if (value === null && declared && !type.nullable && !this.#keepsNulls) return undefined;
     return this.value(type, value, at);
   }
 
   #items(node: SchemaNode, items: readonly Json[], path: string): Json {
-    const list = node.shape.list;
-    if (list === undefined) return items as Json;
+    const { list, keeps } = node.shape;
+    if (list === undefined && keeps) return items as Json;
+    const element = list?.element ?? nothingKnown;
     let out: Json[] | undefined;
     for (let i = 0; i < items.length; i++) {
-      const after = this.value(list.element, items[i]!, `${path}[${i}]`);
+      const after = this.value(element, items[i]!, `${path}[${i}]`);
       if (after === items[i]) continue;
       out ??= [...items];
       out[i] = after;

@@ -19,6 +19,12 @@ const webhookBundle: readonly AllocatedField[] = [
   { path: ['webhooks', '[]', 'clientConfig', 'caBundle'] },
 ];
 
+/** By these a Job knows its pods; each API server makes them anew. */
+const jobLabels = [
+  ...['controller-uid', 'batch.kubernetes.io/controller-uid'],
+  ...['job-name', 'batch.kubernetes.io/job-name'],
+];
+
 /** Keyed as `resource` or `resource.group`. */
 export const allocatedFields: Readonly<Record<string, readonly AllocatedField[]>> = {
   services: [
@@ -30,17 +36,12 @@ export const allocatedFields: Readonly<Record<string, readonly AllocatedField[]>
   persistentvolumeclaims: [{ path: ['spec', 'volumeName'] }],
   serviceaccounts: [{ path: ['secrets'] }],
   'jobs.batch': [
+    ...jobLabels.map((label) => ({ path: ['metadata', 'labels', label], silent: true })),
     { path: ['spec', 'selector'], silent: true },
-    { path: ['spec', 'template', 'metadata', 'labels', 'controller-uid'], silent: true },
-    {
-      path: ['spec', 'template', 'metadata', 'labels', 'batch.kubernetes.io/controller-uid'],
+    ...jobLabels.map((label) => ({
+      path: ['spec', 'template', 'metadata', 'labels', label],
       silent: true,
-    },
-    { path: ['spec', 'template', 'metadata', 'labels', 'job-name'], silent: true },
-    {
-      path: ['spec', 'template', 'metadata', 'labels', 'batch.kubernetes.io/job-name'],
-      silent: true,
-    },
+    })),
   ],
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': webhookBundle,
   'validatingwebhookconfigurations.admissionregistration.k8s.io': webhookBundle,

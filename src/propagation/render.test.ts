@@ -115,6 +115,24 @@ test('what a member allocates is dropped and named, but a headless Service stays
   assert.deepEqual(withoutAllocated(type, headless).object, headless);
 });
 
+test('what a Job knows its pods by stays in the federation', () => {
+  const generated = { 'job-name': 'j', 'batch.kubernetes.io/controller-uid': identity.uid };
+  const job: KubeObject = {
+    ...{ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'j', labels: generated } },
+    spec: {
+      selector: { matchLabels: { 'batch.kubernetes.io/controller-uid': identity.uid } },
+      template: { metadata: { labels: generated }, spec: { restartPolicy: 'Never' } },
+    },
+  };
+  const { object } = render({
+    template: job,
+    identity: { ...identity, group: 'batch', kind: 'Job', resource: 'jobs' },
+    ...{ federation: 'fed-1', cluster: 'eu', share: {} },
+  });
+  assert.deepEqual(object.metadata.labels, { [federationLabel]: 'fed-1' });
+  assert.deepEqual(object['spec'], { template: { spec: { restartPolicy: 'Never' } } });
+});
+
 test('a Job with manualSelector keeps its selector', () => {
   const type = { group: 'batch', resource: 'jobs' };
   const job = { spec: { manualSelector: true, selector: { matchLabels: { a: 'b' } } } };

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { TemplateIdentity } from '../api/records.ts';
 import { stringifyJson } from '../kube/json.ts';
-import { isObject, type Json, type JsonObject, type KubeObject } from '../kube/object.ts';
+import { isObject, type Json, type JsonObject, type KubeObject, objectAt } from '../kube/object.ts';
 import { actsOnce } from './acts-once.ts';
 import { type AllocatedField, allocatedFields } from './allocated.ts';
 import { copyOfAnnotation, federationLabel, hashAnnotation, identityOf } from './mark.ts';
@@ -73,7 +73,10 @@ export function render(input: RenderInput): Rendering {
       continue;
     body[field] = value as Json;
   }
-  const shared = actsOnce(identity, withoutAllocated(identity, body).object);
+  const { labels: sent } = template.metadata;
+  const whole = sent === undefined ? body : { ...body, metadata: { labels: sent } };
+  const kept = withoutAllocated(identity, whole).object;
+  const { metadata: _metadata, ...shared } = actsOnce(identity, kept);
   const spec = isObject(shared['spec']) ? { ...shared['spec'] } : undefined;
   if (spec !== undefined) {
     divideSpec(spec, input);
@@ -82,7 +85,10 @@ export function render(input: RenderInput): Rendering {
   const metadata = {
     name: identity.name,
     ...(identity.namespace === '' ? {} : { namespace: identity.namespace }),
-    labels: { ...travelling(template.metadata.labels), [federationLabel]: input.federation },
+    labels: {
+      ...travelling(objectAt(kept, 'metadata', 'labels') as Record<string, string> | undefined),
+      [federationLabel]: input.federation,
+    },
     annotations: {
       ...travelling(template.metadata.annotations),
       [copyOfAnnotation]: identityOf(identity, cluster),
@@ -150,7 +156,11 @@ function remove(value: Json, field: AllocatedField, { at, trail, dropped }: Walk
   const child = value[step]!;
   if (at < field.path.length - 1) {
     const next = remove(child, field, { at: at + 1, trail: here, dropped });
-    return next === child ? value : { ...value, [step]: next };
+    if (next === child) return value;
+    const { [step]: _child, ...rest } = value;
+    // What holds nothing else was made for it.
+    const bare = field.silent && isObject(next) && Object.keys(next).length === 0;
+    return bare ? rest : { ...value, [step]: next };
   }
   if (field.unless?.(child)) return value;
   if (!field.silent && child !== null && child !== '' && child !== 0) dropped.push(here);

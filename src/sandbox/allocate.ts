@@ -1,5 +1,5 @@
 /**
- * What an API server adds to an object when it is made: addresses of Services, selectors of Jobs.
+ * What an API server adds to an object when it is made: addresses of Services.
  */
 import type { Admit } from '../apiserver/admission.ts';
 import { integer, type Random } from '../base/random.ts';
@@ -10,10 +10,7 @@ import { groupResource } from '../kube/resource.ts';
 export function allocating(random: Random): Admit {
   return async (_context, { operation, type, object }) => {
     if (operation !== 'CREATE') return object;
-    const resource = groupResource(type);
-    if (resource === 'services') return withAddresses(object, random);
-    if (resource === 'jobs.batch') return withSelector(object);
-    return object;
+    return groupResource(type) === 'services' ? withAddresses(object, random) : object;
   };
 }
 
@@ -40,29 +37,4 @@ function withAddresses(service: KubeObject, random: Random): KubeObject {
 function withNodePort(port: Json, random: Random): Json {
   if (valueAt(port, 'nodePort')) return port;
   return { ...(port as JsonObject), nodePort: 30_000 + integer(random, 2768) };
-}
-
-function withSelector(job: KubeObject): KubeObject {
-  const spec: JsonObject = objectAt(job, 'spec') ?? {};
-  if (spec['manualSelector'] === true) return job;
-  const { name = '', uid = '' } = job.metadata;
-  const labels = {
-    'batch.kubernetes.io/controller-uid': uid,
-    'batch.kubernetes.io/job-name': name,
-    'controller-uid': uid,
-    'job-name': name,
-  };
-  const template = objectAt(spec, 'template') ?? {};
-  const meta = objectAt(template, 'metadata') ?? {};
-  return {
-    ...job,
-    spec: {
-      ...spec,
-      selector: { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } },
-      template: {
-        ...template,
-        metadata: { ...meta, labels: { ...objectAt(meta, 'labels'), ...labels } },
-      },
-    },
-  };
 }

@@ -76,6 +76,13 @@ function isElsewhere(name: string, { kind, username }: JsonObject): boolean {
   return (name === 'status' && kind === 'Pod') || (name === 'uid' && username !== undefined);
 }
 
+/** What a cluster's admission writes into its pods and nodes: members have it. */
+const admitted: ReadonlySet<string> = new Set(['preemptionPolicy', 'priority', 'tolerations']);
+
+function isAdmitted(name: string, { containers }: JsonObject): boolean {
+  return name === 'taints' || (admitted.has(name) && containers !== undefined);
+}
+
 function plain(json: Json): Json {
   if (typeof json === 'string')
     return json
@@ -89,7 +96,7 @@ function plain(json: Json): Json {
   const out: JsonObject = {};
   for (const [name, value] of Object.entries(json)) {
     if (name === 'metadata' && neverStored.test(String(json.kind))) continue;
-    if (isElsewhere(name, json)) continue;
+    if (isElsewhere(name, json) || isAdmitted(name, json)) continue;
     const inside = never.has(name) ? '*' : plain(value);
     // Rules of a user come in the order of a Go map.
     out[name] = name.endsWith('Rules') && Array.isArray(inside) ? byText(inside) : inside;

@@ -6,7 +6,7 @@
 import fc from 'fast-check';
 import { deepEqual, parseJson, stringifyJson } from '../../src/kube/json.ts';
 import { isObject, type Json, type JsonObject, objectAt, valueAt } from '../../src/kube/object.ts';
-import { bases, hints, leftOut, names } from './described-bases.ts';
+import { bases, gated, hints, leftOut, names } from './described-bases.ts';
 import { type Draw, drawn } from './draw.ts';
 import type { Endpoint } from './endpoint.ts';
 import { type KindModel, model } from './kinds.ts';
@@ -74,7 +74,6 @@ function kindsIn(document: JsonObject): Described[] {
     if (!isObject(gvk) || path.includes('{name}') || paths[`${path}/{name}`] === undefined)
       return [];
     const { group, version, kind } = gvk as Record<string, string>;
-    if (leftOut[kind!] !== undefined) return [];
     const schema = Object.values(objectAt(document, 'components', 'schemas') ?? {}).find((each) => {
       const list = valueAt(each, 'x-kubernetes-group-version-kind');
       return Array.isArray(list) && list.some((one) => deepEqual(one, gvk));
@@ -82,6 +81,7 @@ function kindsIn(document: JsonObject): Described[] {
     const has = (name: string): boolean =>
       valueAt(paths[`${path}/{name}/${name}`], 'put') !== undefined;
     const apiVersion = group === '' ? version! : `${group}/${version}`;
+    if (leftOut[kind!] !== undefined || leftOut[`${apiVersion}/${kind}`] !== undefined) return [];
     const collection = path.replace('{namespace}', 'default');
     return {
       ...{ apiVersion, kind: kind!, collection, schema, schemas },
@@ -97,10 +97,17 @@ function sourceOf(document: JsonObject): SchemaSource {
     const reference = schema.$ref ?? valueAt(all, '$ref');
     if (typeof reference !== 'string') return schema;
     const { allOf: _, default: __, ...own } = schema;
-    const meant = components[reference.slice('#/components/schemas/'.length)] as JsonObject;
-    return { ...meant, ...own };
+    const name = reference.slice('#/components/schemas/'.length);
+    return { ...withoutFields(components[name] as JsonObject, gated[name] ?? []), ...own };
   };
   return { resolve, hint };
+}
+
+function withoutFields(schema: JsonObject, names: readonly string[]): JsonObject {
+  if (names.length === 0) return schema;
+  const properties = Object.entries((schema.properties ?? {}) as JsonObject);
+  const kept = properties.filter(([name]) => !names.includes(name));
+  return { ...schema, properties: Object.fromEntries(kept) };
 }
 
 function hint(field: string, schema: JsonObject): readonly Json[] | undefined {

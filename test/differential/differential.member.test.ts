@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { requireMembers } from '../../testbed/binaries.ts';
-import { startFleet } from '../../testbed/fleet.ts';
 import type { Tally } from './compare.ts';
-import { oracleOf, ourEndpoint } from './endpoint.ts';
+import { ourEndpoint } from './endpoint.ts';
 import { type Explored, explore, shown } from './explore.ts';
+import { startOracle } from './oracle.ts';
 
 /** One that found nothing; `npm run differential` looks for more. */
 const seed = 11;
@@ -32,8 +32,8 @@ const leastOfCustom: Readonly<Record<string, number>> = {
 
 test('writes to built-in kinds have the outcome that they have in a real kube-apiserver', async (t) => {
   if (!(await requireMembers(t, 'bare'))) return;
-  await using fleet = await startFleet({ members: [{ name: 'oracle', full: false }] });
-  const [oracle, ours] = [oracleOf(fleet.members[0]!), await ourEndpoint()];
+  await using started = await startOracle();
+  const [oracle, ours] = [started.endpoint, await ourEndpoint()];
   const both = { oracle, ours, seed, described: [] };
   try {
     const written = await explore({ ...both, of: ['hand'], runs: 150 });
@@ -44,7 +44,6 @@ test('writes to built-in kinds have the outcome that they have in a real kube-ap
     accepted(custom.tally, leastOfCustom);
   } finally {
     await ours.close();
-    await oracle.close();
   }
 });
 

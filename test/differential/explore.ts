@@ -28,7 +28,7 @@ export interface Explored {
 }
 
 /** So many at once: each waits for its own answers most of the time. */
-const atOnce = 3;
+const atOnce = 6;
 
 export async function explore(options: ExploreOptions): Promise<Explored> {
   const tally: Tally = new Map();

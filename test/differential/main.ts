@@ -3,10 +3,10 @@
  * --seed S [--of hand|custom|described] [--kind Deployment]`.
  */
 import { parseArgs } from 'node:util';
-import { startFleet } from '../../testbed/fleet.ts';
 import { describedKinds } from './described.ts';
-import { oracleOf, ourEndpoint } from './endpoint.ts';
+import { ourEndpoint } from './endpoint.ts';
 import { explore, report, type Sort, sorts } from './explore.ts';
+import { startOracle } from './oracle.ts';
 
 const { values } = parseArgs({
   options: {
@@ -17,8 +17,8 @@ const { values } = parseArgs({
   },
 });
 
-await using fleet = await startFleet({ members: [{ name: 'oracle', full: false }] });
-const oracle = oracleOf(fleet.members[0]!);
+await using started = await startOracle();
+const oracle = started.endpoint;
 const ours = await ourEndpoint();
 const { runs, kind } = values;
 const of = sorts.filter((sort): sort is Sort => values.of?.includes(sort) ?? true);
@@ -27,5 +27,4 @@ const described = of.includes('described') ? await describedKinds(oracle, seed) 
 const explored = await explore({ oracle, ours, runs: Number(runs), seed, of, described, kind });
 process.stdout.write(report(explored));
 await ours.close();
-await oracle.close();
 process.exitCode = explored.found.size === 0 ? 0 : 1;

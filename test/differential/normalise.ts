@@ -12,6 +12,9 @@ const madeUp: ReadonlySet<string> = new Set([
   'creationTimestamp',
   'deletionTimestamp',
   'time',
+  'lastTransitionTime',
+  'lastPhaseTransitionTime',
+  'timeAdded',
 ]);
 
 /**
@@ -19,9 +22,6 @@ const madeUp: ReadonlySet<string> = new Set([
  * none: members allocate them.
  */
 const allocated: readonly string[] = ['clusterIPs', 'ipFamilies', 'ipFamilyPolicy'];
-
-/** What plug-ins of a cluster's admission write into its pods and nodes: members have them. */
-const admitted: readonly string[] = ['preemptionPolicy', 'priority', 'taints', 'tolerations'];
 
 /**
  * An answer without what may differ. `untold`: the refused patch is not compared as it is quoted.
@@ -78,14 +78,10 @@ function byText(a: Json, b: Json): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
-function isAdded(name: string): boolean {
-  return allocated.includes(name) || admitted.includes(name);
-}
-
 function fields(object: JsonObject, path: string): JsonObject {
   const out: JsonObject = {};
   for (const name of Object.keys(object).sort()) {
-    if (/^(\.items\[\]|(\[\])?\.object)?\.spec$/.test(path) && isAdded(name)) continue;
+    if (/^(\.items\[\]|(\[\])?\.object)?\.spec$/.test(path) && allocated.includes(name)) continue;
     out[name] = madeUp.has(name) ? '*' : value(object[name]!, `${path}.${name}`);
   }
   return out;
@@ -98,8 +94,21 @@ const quoted = /Invalid value: ("\{(?:[^"\\]|\\.)*\}")/g;
 function text(words: string): string {
   return words
     .replace(quoted, (_all, json: string) => `Invalid value: ${quotedObject(json)}`)
+    .replace(misfits, misfitsWithoutOrder)
     .replace(uuid, '*')
     .replace(/(ResourceVersion in (?:record \(|object meta: ))\d+/g, '$1*');
+}
+
+const misfits = /(?<=^failed to create typed patch object \([^)]*\): )[\s\S]*$/;
+
+/**
+ * Problems of an applied patch come in the order of Go's maps, and the first undeclared field ends
+ * the search among its siblings: the others are told or not, as it happens.
+ */
+function misfitsWithoutOrder(problems: string): string {
+  const lines = problems.split('\n').map((line) => line.trim());
+  const undeclared = 'field not declared in schema';
+  return problems.includes(undeclared) ? undeclared : lines.sort().join('\n');
 }
 
 function quotedObject(json: string): string {

@@ -9,7 +9,7 @@ import { validateMeta } from '../../kube/validate-meta.ts';
 import { validateBySchema, validateStatus } from '../../kube/validate-values.ts';
 import type { AdmissionRequest, Admit } from '../admission.ts';
 import type { RequestContext } from '../backend.ts';
-import { customCauses } from '../custom/custom-causes.ts';
+import { customCauses, finalizerWarnings } from '../custom/custom-causes.ts';
 import type { TypeFacts } from './type-facts.ts';
 import { rulesOf } from './type-rules.ts';
 
@@ -33,6 +33,9 @@ export async function accept(
   validateWritten(context, { ...request, object: prepared }, facts);
   for (const text of rulesOf(request.type).warnings?.(prepared, request.old) ?? [])
     context.warn(text);
+  const { subresource = '' } = request.ref;
+  if (!facts.schema.native && subresource === '')
+    for (const text of finalizerWarnings(prepared, request.old)) context.warn(text);
   const object = await admit(context, { ...request, object: prepared });
   if (object !== prepared) validateWritten(context, { ...request, object }, facts);
   return object;

@@ -119,7 +119,7 @@ function applyOf(
         `error strict decoding patch: error converting YAML to JSON: yaml: unmarshal errors:\n${strictly.map((one) => `  ${one}`).join('\n')}`,
       );
     if (!changed && live !== undefined && strictly.length === 0) return undefined;
-    return { object, managed: true, problems: strictly };
+    return { object, managed: true, applied: patch, problems: strictly };
   };
   const modification: Modification = { make };
   if (subresource !== '') return modification;

@@ -8,7 +8,7 @@ import { badRequest } from '../../kube/status.ts';
 import type { ObjectRef } from '../backend.ts';
 import { isPodPart, withPodPart } from './pod-parts.ts';
 import { hasSubresource } from './type-facts.ts';
-import { countsAnnotations, hasGeneration } from './type-rules.ts';
+import { countsAnnotations, empties, hasGeneration, nextGeneration } from './type-rules.ts';
 import { statusChanges } from './write-rules.ts';
 
 /** As kube-apiserver: a generated name keeps this much of generateName. */
@@ -141,20 +141,24 @@ export function splitBySubresource(
     : ({ ...rest, metadata, status } as KubeObject);
 }
 
-/** Raises the generation when something changed that the controllers of the type act upon. */
+/**
+ * Raises the generation when something changed that the controllers of the type act upon. `sent`:
+ * what came, before it was decoded.
+ */
 export function withGeneration(
   object: KubeObject,
   old: KubeObject,
-  type: ResourceType,
+  { type, sent }: { readonly type: ResourceType; readonly sent: KubeObject },
 ): KubeObject {
-  const { generation } = old.metadata;
-  if (generation === undefined) return object;
+  const generation = nextGeneration(type, old.metadata);
+  if (generation === old.metadata.generation) return object;
   const same =
+    !empties(type, sent, old) &&
     sameSpec(object, old) &&
     (hasSubresource(type, 'status') || deepEqual(object['status'], old['status'])) &&
     (!countsAnnotations(type) || sameAnnotations(object, old));
   if (same) return object;
-  return { ...object, metadata: { ...object.metadata, generation: generation + 1 } };
+  return { ...object, metadata: { ...object.metadata, generation: generation! } };
 }
 
 function sameAnnotations({ metadata }: KubeObject, old: KubeObject): boolean {

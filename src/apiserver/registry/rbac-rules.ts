@@ -28,12 +28,6 @@ function textAt(value: unknown, field: string): string {
   return typeof found === 'string' ? found : '';
 }
 
-/** An empty list of rules reads as null, since it goes through protobuf there. */
-export function prepareRole(role: KubeObject): KubeObject {
-  const rules = role['rules'];
-  return Array.isArray(rules) && rules.length > 0 ? role : { ...role, rules: null };
-}
-
 /** The API group of the role and of people is understood. */
 export function prepareBinding(binding: KubeObject): KubeObject {
   const { roleRef, subjects } = binding;

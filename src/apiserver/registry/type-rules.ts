@@ -4,7 +4,13 @@
 
 import { deepEqual } from '../../kube/json.ts';
 import { labelKeyProblems } from '../../kube/label-syntax.ts';
-import { type JsonObject, type KubeObject, objectAt, valueAt } from '../../kube/object.ts';
+import {
+  type JsonObject,
+  type KubeObject,
+  type ObjectMeta,
+  objectAt,
+  valueAt,
+} from '../../kube/object.ts';
 import { groupResource } from '../../kube/resource.ts';
 import type { StatusCause } from '../../kube/status.ts';
 import { invalidValue } from '../../kube/validate-meta.ts';
@@ -20,10 +26,19 @@ import { checkWebhooks } from '../admission/webhook-check.ts';
 import { checkDefinition } from '../custom/definition-check.ts';
 import { prepareDefinition } from '../custom/definition-rules.ts';
 import { unknownFormats } from '../custom/unknown-formats.ts';
-import { withLevelDefaults, withPrecedence } from '../fairness/flow-defaults.ts';
 import { immutabilityOf } from './immutable.ts';
+import {
+  completeApiService,
+  completeJob,
+  completeVolume,
+  prepareEndpointSlice,
+  prepareJob,
+  prepareReplicationController,
+  prepareService,
+  prepareTaintRule,
+} from './kind-preparation.ts';
 import { isPodPart, podPartCauses } from './pod-parts.ts';
-import { prepareBinding, prepareRole, validateBinding, validateRole } from './rbac-rules.ts';
+import { prepareBinding, validateBinding, validateRole } from './rbac-rules.ts';
 import { dataKeyCauses, secretDataCauses } from './secret-data.ts';
 import { writeRulesOf } from './write-rules.ts';
 
@@ -68,17 +83,27 @@ const rules: Readonly<Record<string, TypeRules>> = {
     validate: unlessSame(checkBinding),
   },
   pods: { validate: validatePod },
-  'flowschemas.flowcontrol.apiserver.k8s.io': { prepare: withPrecedence },
-  'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': { prepare: withLevelDefaults },
   limitranges: { prepare: withImpliedDefaults },
+  services: { prepare: prepareService },
+  persistentvolumes: { complete: completeVolume },
+  'apiservices.apiregistration.k8s.io': { complete: completeApiService },
+  'devicetaintrules.resource.k8s.io': { prepare: prepareTaintRule },
+  'endpointslices.discovery.k8s.io': { prepare: prepareEndpointSlice },
   // A share of less than nothing cannot be planned, so that no member is asked about it.
-  replicationcontrollers: { validate: atLeastZero('replicas') },
+  replicationcontrollers: {
+    prepare: prepareReplicationController,
+    validate: atLeastZero('replicas'),
+  },
   'replicasets.apps': { validate: atLeastZero('replicas') },
   'deployments.apps': { validate: atLeastZero('replicas') },
   'statefulsets.apps': { validate: atLeastZero('replicas') },
-  'jobs.batch': { validate: atLeastZero('parallelism', 'completions') },
-  'roles.rbac.authorization.k8s.io': { prepare: prepareRole, validate: validateRole },
-  'clusterroles.rbac.authorization.k8s.io': { prepare: prepareRole, validate: validateRole },
+  'jobs.batch': {
+    prepare: prepareJob,
+    complete: completeJob,
+    validate: atLeastZero('parallelism', 'completions'),
+  },
+  'roles.rbac.authorization.k8s.io': { validate: validateRole },
+  'clusterroles.rbac.authorization.k8s.io': { validate: validateRole },
   'rolebindings.rbac.authorization.k8s.io': {
     prepare: prepareBinding,
     validate: validateBinding,
@@ -281,6 +306,32 @@ export function hasGeneration(type: {
   readonly resource: string;
 }): boolean {
   return writeRulesOf(type)?.hasGeneration ?? !withoutGeneration.has(groupResource(type));
+}
+
+/** The generation after a change; undefined: there is none. */
+export function nextGeneration(
+  type: { readonly group: string; readonly resource: string },
+  { generation }: ObjectMeta,
+): number | undefined {
+  const rule = writeRulesOf(type)?.generation;
+  if (rule === 'stays') return generation;
+  if (generation === undefined) return rule === 'begins with a change' ? 1 : undefined;
+  return generation + 1;
+}
+
+/**
+ * Whether an update leaves an empty list where there was none, which webhook configurations take
+ * for a change.
+ */
+export function empties(
+  type: { readonly group: string; readonly resource: string },
+  sent: KubeObject,
+  old: KubeObject,
+): boolean {
+  if (!groupResource(type).endsWith('webhookconfigurations.admissionregistration.k8s.io'))
+    return false;
+  const { webhooks } = sent as { webhooks?: unknown };
+  return Array.isArray(webhooks) && webhooks.length === 0 && old['webhooks'] === undefined;
 }
 
 /** Whether annotations count as much as the spec: Deployments hand theirs to their ReplicaSets. */

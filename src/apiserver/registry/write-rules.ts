@@ -11,8 +11,12 @@ type MetaPart = 'labels' | 'annotations' | 'finalizers' | 'ownerReferences';
 export interface TypeWriteRules {
   /** A PUT of an object that is not there makes it. */
   readonly createsOnUpdate?: boolean;
-  /** Objects carry metadata.generation. */
+  /** New objects carry metadata.generation. */
   readonly hasGeneration: boolean;
+  /** What changes do to it; absent: each raises it. */
+  readonly generation?: 'stays' | 'begins with a change';
+  /** An update must name the version that it changes. */
+  readonly needsVersion?: boolean;
   /** Which metadata a write of the status changes, and which its writer comes to own. */
   readonly status?: { readonly changes: readonly MetaPart[]; readonly owns: readonly MetaPart[] };
 }
@@ -31,17 +35,16 @@ export function statusChanges(type: Resource, native: boolean): readonly MetaPar
 }
 
 /**
- * Fields that a writer of this endpoint never comes to own, as paths. A custom object's status
- * takes no labels and no annotations.
+ * Fields that a writer of this endpoint never comes to own, as paths. Of a custom object's metadata
+ * a writer of the status owns nothing.
  */
 export function resetFieldsOf(
   type: Resource,
   { subresource, hasStatus, native }: { subresource: string; hasStatus: boolean; native: boolean },
 ): readonly string[][] {
   if (subresource !== 'status') return hasStatus ? [['status']] : [];
-  const owned = native
-    ? (writeRulesOf(type)?.status?.owns ?? metaParts)
-    : (['finalizers', 'ownerReferences'] as const);
+  if (!native) return [['spec'], ['metadata']];
+  const owned = writeRulesOf(type)?.status?.owns ?? metaParts;
   const kept = metaParts.filter((part) => !owned.includes(part));
   return [['spec'], ...kept.map((part) => ['metadata', part])];
 }

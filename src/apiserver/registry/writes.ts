@@ -11,6 +11,8 @@ import { updateManagedFields } from '../../kube/managed-fields.ts';
 import type { Json, KubeObject, ObjectMeta } from '../../kube/object.ts';
 import type { ResourceType } from '../../kube/resource.ts';
 import { alreadyExists, conflict, invalid, isApiError, notFound } from '../../kube/status.ts';
+import { storedForm } from '../../kube/stored-form.ts';
+import { hasMisfit } from '../../kube/typed-check.ts';
 import { type DecodeOptions, decodeObject } from '../../kube/validate.ts';
 import { invalidValue } from '../../kube/validate-meta.ts';
 import { PreconditionError } from '../../store/store.ts';
@@ -41,7 +43,7 @@ import { Settling } from './settling.ts';
 import { hasSubresource, type TypeBook, type TypeFacts } from './type-facts.ts';
 import { rulesOf } from './type-rules.ts';
 import { type Form, formOf, isStoredAs, servedAs } from './versions.ts';
-import { resetFieldsOf } from './write-rules.ts';
+import { resetFieldsOf, writeRulesOf } from './write-rules.ts';
 
 /** As kube-apiserver: other random suffixes are tried when a generated name is taken. */
 const generatedNamesMax = 8;
@@ -74,6 +76,8 @@ export interface Candidate {
   /** Admission was asked about what makes it; it is neither asked again nor counts as a change. */
   readonly admitted?: boolean;
   readonly nameGenerated?: boolean;
+  /** The configuration that an apply has merged into it. */
+  readonly applied?: KubeObject;
 }
 
 /** A patch as kube-apiserver's refusals tell it. */
@@ -228,7 +232,7 @@ export class Writes {
         }),
       });
     const complete = (sent: KubeObject): KubeObject => rulesOf(type).complete?.(sent) ?? sent;
-    object = complete(object);
+    object = complete(storedForm(facts.schema, object));
     const settling = new Settling();
     const { nameGenerated = false } = candidate;
     try {
@@ -301,24 +305,26 @@ export class Writes {
     {
       old,
       decoded,
-      candidate: { managed = false, admitted = false },
+      candidate: { object: made, applied: sent = made, managed = false, admitted = false },
     }: { old: KubeObject; decoded: KubeObject; candidate: Candidate },
     settling: Settling,
   ): Promise<KubeObject> {
     const { type, subresource = '' } = ref;
     const { schema } = facts;
     const steady = subresource === 'status' || subresource === 'binding';
-    const prepare = (sent: KubeObject): KubeObject => {
-      let object = splitBySubresource(sent, old, { type, subresource, native: schema.native });
+    const prepare = (next: KubeObject): KubeObject => {
+      let object = splitBySubresource(next, old, { type, subresource, native: schema.native });
       const { resourceVersion: _version, ...meta } = object.metadata;
       object = { ...object, metadata: meta };
       object = rulesOf(type).prepare?.(object, old, subresource) ?? object;
       object = applyDefaults(schema, object);
-      return steady ? object : withGeneration(object, old, type);
+      return steady ? object : withGeneration(object, old, { type, sent });
     };
     const metadata = updatedMeta(withRef(decoded.metadata, ref), old.metadata);
     let object = prepare({ ...decoded, metadata });
-    if (!managed && isTracked(type))
+    if (!managed && !isTyped(facts, decoded, ref))
+      object = { ...object, metadata: withOwnersOf(object.metadata, old.metadata) };
+    else if (!managed && isTracked(type))
       object = withManagedFields(object, {
         schema,
         live: old,
@@ -332,6 +338,7 @@ export class Writes {
         }),
         ...(subresource === '' ? {} : { subresource }),
       });
+    object = storedForm(schema, object);
     const { mutate, admit } = admitted ? asAsked : this.#options;
     const accepted = await accept(
       context,
@@ -339,7 +346,8 @@ export class Writes {
       { facts, mutate, prepare, admit },
     );
     // An admission function that changed the spec after all of this makes it a new generation, too.
-    return accepted === object || steady ? accepted : withGeneration(accepted, old, type);
+    if (accepted === object || steady) return accepted;
+    return withGeneration(accepted, old, { type, sent: accepted });
   }
 }
 
@@ -356,6 +364,7 @@ function decodeCandidate(
     problems: candidate.problems ?? [],
     fieldValidation: options.fieldValidation,
     warn: (text) => context.warn(text),
+    keepsNulls: candidate.managed === true,
     ...refusalOf(candidate),
   });
 }
@@ -374,6 +383,26 @@ function refusalOf({ patch }: Candidate): Pick<DecodeOptions, 'refuse'> {
       return invalid({ group: '', kind: '' }, '', [invalidValue('patch', shown, words ?? why)]);
     },
   };
+}
+
+/**
+ * False where kube-apiserver does not see who changed what: a custom object's part that this
+ * endpoint does not write, and so nobody validates, has another structure than its schema.
+ */
+function isTyped(
+  { schema }: TypeFacts,
+  object: KubeObject,
+  { type, subresource }: ObjectRef,
+): boolean {
+  if (schema.native || !hasSubresource(type, 'status')) return true;
+  const { metadata: _metadata, status, ...rest } = object;
+  if (subresource === 'status') return !hasMisfit(schema.root, rest as unknown as Json);
+  return status === undefined || !hasMisfit(schema.root, { status: status as Json });
+}
+
+function withOwnersOf(metadata: ObjectMeta, { managedFields }: ObjectMeta): ObjectMeta {
+  const { managedFields: _sent, ...rest } = metadata;
+  return managedFields === undefined ? rest : { ...rest, managedFields };
 }
 
 /** The federation's own records have one writer: nobody asks who manages which field. */
@@ -410,7 +439,7 @@ function checkPreconditions(
     throw conflict(ref.type, ref.name, why);
   }
   if (resourceVersion === '' || resourceVersion === '0') {
-    if (native) return;
+    if (native && !writeRulesOf(ref.type)?.needsVersion) return;
     // kube-apiserver names the resource here, not the kind.
     throw invalid({ group: ref.type.group, kind: ref.type.resource }, ref.name, [
       {
