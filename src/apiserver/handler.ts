@@ -13,6 +13,7 @@ import { type Authorizer, attributesOf, forbidden } from './auth/authorizer.ts';
 import { Impersonation } from './auth/impersonate.ts';
 import type { RequestContext, User } from './backend.ts';
 import type { Bodies } from './bodies.ts';
+import { deprecationOf } from './deprecations.ts';
 import { classify } from './fairness/classify.ts';
 import { Overload, type Seats } from './fairness/seats.ts';
 import { FrameCache } from './frame-cache.ts';
@@ -208,6 +209,8 @@ async function serveAs(
   if (isConnect(call)) return handleConnect(call);
   const handler = handlers.get(info.verb);
   if (handler === undefined || !allows(call)) throw methodNotAllowed();
+  const deprecation = deprecationOf(info.target);
+  if (deprecation !== undefined) context.warn(deprecation);
   return handler(call);
 }
 

@@ -122,7 +122,8 @@ function gapsOf({ shape }: SchemaNode): Gaps {
   const declared = fields.filter(([, type]) => type.default !== undefined);
   const found = {
     values: declared.filter(([, type]) => !isZero(type.default!)),
-    zeros: declared.filter(([, type]) => isZero(type.default!)),
+    // What Go leaves out of JSON when it is zero is not there in the end.
+    zeros: declared.filter(([, type]) => isZero(type.default!) && type.go !== 'omit'),
     nulls: fields.filter(([, type]) => isWrittenNull(type)).map(([name]) => name),
   };
   gaps.set(shape, found);

@@ -147,6 +147,8 @@ export const leftOut: Readonly<Record<string, string>> = {
   PodCertificateRequest: 'its request is signed by a key of a pod that runs',
   ClusterTrustBundle: 'holds certificates that must be valid',
   Node: 'members have nodes',
+  Pod: 'members give its status: phase, class of service, time of grace',
+  DaemonSet: 'its templates are counted in an annotation there',
   CustomResourceDefinition:
     'a controller writes its status while it is compared; `custom` has them',
   'autoscaling/v1/HorizontalPodAutoscaler': 'its fields are owned as those of autoscaling/v2 here',

@@ -297,3 +297,15 @@ test('times that Go writes are null where there are none, and owned by nobody', 
   const owned = JSON.stringify(valueAt(event.body, 'metadata', 'managedFields'));
   assert.doesNotMatch(owned, /eventTime|firstTimestamp/);
 });
+
+test('kinds that are to go say so, and labels of an EndpointSlice count', async () => {
+  const listed = await send({ method: 'GET', path: '/api/v1/namespaces/default/endpoints' });
+  assert.match(listed.warnings.join(), /v1 Endpoints is deprecated in v1.33\+/);
+  const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices';
+  await post(slices, {
+    ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 's' } },
+    ...{ addressType: 'IPv4', endpoints: [] },
+  });
+  const labelled = await patch(`${slices}/s`, 'merge', { metadata: { labels: { a: 'b' } } });
+  assert.equal(valueAt(labelled.body, 'metadata', 'generation'), 2);
+});

@@ -38,13 +38,16 @@ export function normalised(
     body: untold ? withoutPatch(compared) : compared,
     warnings: warnings
       .flatMap((header) => header.split(/, (?=299 - ")/))
-      .filter((warning) => !aboutValues.test(warning))
+      .filter((warning) => !aboutValues.test(warning) && !aboutPods.test(warning))
       .sort(),
   };
 }
 
 /** Members warn of values that make little sense together, as they refuse what makes none. */
 const aboutValues = /^299 - "(spec|template)[.\w[\]]*: (duplicate|overlapping)/;
+
+/** Not true of a federation: the copies go with their pods unless somebody asks to leave them. */
+const aboutPods = /^299 - "child pods are preserved by default when jobs are deleted/;
 
 function withoutPatch(body: Json): Json {
   const causes = isObject(body) && isObject(body.details) ? body.details.causes : undefined;
@@ -78,11 +81,22 @@ function byText(a: Json, b: Json): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+/** By it the federation knows a deletion whose orphans nobody has asked for. */
+const ownAnnotation = 'ubernetes.dev/orphans-by-default';
+
+function withoutOwn(annotations: Json): Json | undefined {
+  if (!isObject(annotations) || annotations[ownAnnotation] === undefined) return annotations;
+  const { [ownAnnotation]: _own, ...rest } = annotations;
+  return Object.keys(rest).length === 0 ? undefined : rest;
+}
+
 function fields(object: JsonObject, path: string): JsonObject {
   const out: JsonObject = {};
   for (const name of Object.keys(object).sort()) {
     if (/^(\.items\[\]|(\[\])?\.object)?\.spec$/.test(path) && allocated.includes(name)) continue;
-    out[name] = madeUp.has(name) ? '*' : value(object[name]!, `${path}.${name}`);
+    const inside = name === 'annotations' ? withoutOwn(object[name]!) : object[name]!;
+    if (inside === undefined) continue;
+    out[name] = madeUp.has(name) ? '*' : value(inside, `${path}.${name}`);
   }
   return out;
 }

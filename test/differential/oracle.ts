@@ -20,7 +20,11 @@ export interface Oracle extends AsyncDisposable {
 }
 
 export async function startOracle(): Promise<Oracle> {
-  const apiserverFlags = [`--disable-admission-plugins=${admissionOfMembers.join(',')}`];
+  const apiserverFlags = [
+    `--disable-admission-plugins=${admissionOfMembers.join(',')}`,
+    // It writes into every FlowSchema what it thinks of it.
+    '--enable-priority-and-fairness=false',
+  ];
   const fleet = await startFleet({ members: [{ name: 'oracle', full: false, apiserverFlags }] });
   const endpoint = oracleOf(fleet.members[0]!);
   return {

@@ -8,7 +8,13 @@ import { badRequest } from '../../kube/status.ts';
 import type { ObjectRef } from '../backend.ts';
 import { isPodPart, withPodPart } from './pod-parts.ts';
 import { hasSubresource } from './type-facts.ts';
-import { countsAnnotations, empties, hasGeneration, nextGeneration } from './type-rules.ts';
+import {
+  countsAnnotations,
+  countsLabels,
+  empties,
+  hasGeneration,
+  nextGeneration,
+} from './type-rules.ts';
 import { statusChanges } from './write-rules.ts';
 
 /** As kube-apiserver: a generated name keeps this much of generateName. */
@@ -156,7 +162,8 @@ export function withGeneration(
     !empties(type, sent, old) &&
     sameSpec(object, old) &&
     (hasSubresource(type, 'status') || deepEqual(object['status'], old['status'])) &&
-    (!countsAnnotations(type) || sameAnnotations(object, old));
+    (!countsAnnotations(type) || sameAnnotations(object, old)) &&
+    (!countsLabels(type) || deepEqual(object.metadata.labels ?? {}, old.metadata.labels ?? {}));
   if (same) return object;
   return { ...object, metadata: { ...object.metadata, generation: generation! } };
 }

@@ -319,6 +319,11 @@ export function nextGeneration(
   return generation + 1;
 }
 
+/** Whether labels count as much as what an object says. */
+export function countsLabels(type: { readonly group: string; readonly resource: string }): boolean {
+  return groupResource(type) === 'endpointslices.discovery.k8s.io';
+}
+
 /**
  * Whether an update leaves an empty list where there was none, which webhook configurations take
  * for a change.
