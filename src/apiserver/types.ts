@@ -15,6 +15,8 @@ export interface ApiRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<Buffer> | Buffer | undefined;
+  /** Counts what the body takes beside its bytes until the request is over. @throws Overload */
+  readonly hold?: (bytes: number) => void;
   readonly signal: AbortSignal;
   /** Subject of the verified client certificate, if one was shown. */
   readonly certificate?: Omit<ClientCertificate, 'notAfter'>;
