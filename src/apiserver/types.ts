@@ -26,6 +26,8 @@ export interface ApiRequest {
   readonly user?: User;
   /** Set by the in-process transport only: a watch may answer with `events` instead of bytes. */
   readonly wantsEvents?: boolean;
+  /** It asks for a WebSocket: a watch answers with its events one by one, not by batches. */
+  readonly webSocket?: boolean;
 }
 
 export interface ApiResponse {
@@ -42,6 +44,8 @@ export interface ApiResponse {
    * A watch: sent as it comes, never compressed, ended and not waited for when the server stops.
    */
   readonly endless?: boolean;
+  /** Each buffer of the body is an event by itself, as the request's WebSocket wants it. */
+  readonly messages?: 'text' | 'binary';
   /** What the body says, where it is at hand in parsed form: shared, never to be changed. */
   readonly object?: () => KubeObject;
   /** A watch's events as objects, when the request wanted them; the body is empty then. */
