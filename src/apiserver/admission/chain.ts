@@ -14,6 +14,7 @@ import type { RequestContext } from '../backend.ts';
 import type { OpenService } from '../called-service.ts';
 import type { Collections, Resource } from '../registry/collections.ts';
 import type { StoredItem } from '../registry/item.ts';
+import { AdmissionMetrics } from './admission-metrics.ts';
 import { type AdmissionTypes, Attributes } from './attributes.ts';
 import { Configured } from './configured.ts';
 import { type Hook, hooksOf } from './hooks.ts';
@@ -59,6 +60,7 @@ export class AdmissionChain implements Admission {
   readonly #parts: ChainParts;
   readonly #calls: WebhookCalls;
   readonly #metrics: WebhookMetrics | undefined;
+  readonly #counts: AdmissionMetrics | undefined;
   readonly #mutating: { readonly hooks: Configured<Hook>; readonly policies: Policies };
   readonly #validating: { readonly hooks: Configured<Hook>; readonly policies: ValidatingPolicies };
   readonly #ended: () => void;
@@ -67,6 +69,8 @@ export class AdmissionChain implements Admission {
     this.#parts = parts;
     this.#metrics =
       parts.metrics === undefined ? undefined : new WebhookMetrics(parts.metrics, parts.clock);
+    this.#counts =
+      parts.metrics === undefined ? undefined : new AdmissionMetrics(parts.metrics, parts.clock);
     this.#calls = new WebhookCalls({ ...parts, open: parts.openWebhook });
     this.#mutating = {
       hooks: this.#hooks('mutatingwebhookconfigurations'),
@@ -97,6 +101,16 @@ export class AdmissionChain implements Admission {
   }
 
   async mutate(context: RequestContext, request: AdmissionRequest) {
+    const run = () => this.#mutate(context, request);
+    return await (this.#counts?.step(request.operation, 'admit', run) ?? run());
+  }
+
+  async validate(context: RequestContext, request: AdmissionRequest) {
+    const run = () => this.#validate(context, request);
+    return await (this.#counts?.step(request.operation, 'validate', run) ?? run());
+  }
+
+  async #mutate(context: RequestContext, request: AdmissionRequest) {
     const { collections, types } = this.#parts;
     let object = withLimitRanges(request, collections);
     const { hooks, policies } = this.#mutating;
@@ -118,7 +132,7 @@ export class AdmissionChain implements Admission {
     return object;
   }
 
-  async validate(context: RequestContext, request: AdmissionRequest) {
+  async #validate(context: RequestContext, request: AdmissionRequest) {
     const { types, collections } = this.#parts;
     checkLimitRanges(request, collections);
     const { hooks, policies } = this.#validating;
@@ -190,6 +204,7 @@ export class AdmissionChain implements Admission {
   #policyParts({ bindings }: { readonly bindings: Configured<Binding> }): PolicyParts {
     return {
       ...this.#base,
+      counts: this.#counts,
       bindings,
       collections: this.#parts.collections,
       namespaceOf: (name) => this.#namespace(name)?.object(),

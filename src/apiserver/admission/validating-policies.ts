@@ -4,6 +4,7 @@ import type { ResourceType } from '../../kube/resource.ts';
 import { type ApiError, type StatusReason, statusCodes } from '../../kube/status.ts';
 import type { Authorizer } from '../auth/authorizer.ts';
 import { Activation, BudgetSpent, conditionsBudget, policyBudget } from './activation.ts';
+import type { AdmissionMetrics } from './admission-metrics.ts';
 import { type Attributes, isNamespaceType } from './attributes.ts';
 import { evaluateConditions } from './conditions.ts';
 import type { Configured } from './configured.ts';
@@ -67,6 +68,8 @@ export function validatingPolicyOf(object: KubeObject): ValidatingPolicy {
 }
 
 export interface PolicyParts extends MatchParts, ParamParts {
+  /** Absent: nobody counts. */
+  readonly counts?: AdmissionMetrics | undefined;
   readonly authorizer: Authorizer;
   readonly bindings: Configured<Binding>;
   readonly namespaceOf: (name: string) => KubeObject | undefined;
@@ -159,6 +162,7 @@ class Run {
       void this.#denials.push({ policy, binding, message, reason });
     for (const { index, message, reason } of decided.denials) {
       const { actions } = binding;
+      for (const action of actions) this.#parts.counts?.objected(policy.name, binding.name, action);
       if (actions.includes('Deny')) deny(message, reason);
       if (actions.includes('Warn'))
         this.#attributes.context.warn(
