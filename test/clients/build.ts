@@ -1,6 +1,6 @@
 /**
- * Clients in Go, as users write them: each a folder of test/clients/go, built once per state of the
- * module into the testbed's cache.
+ * Clients in Go, as users write them, built once per state of their module into the testbed's
+ * cache.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -10,30 +10,42 @@ import { fileURLToPath } from 'node:url';
 import { binariesFolder } from '../../testbed/binaries.ts';
 import { runGo } from '../../testbed/build.ts';
 
-const module = fileURLToPath(new URL('go', import.meta.url));
-
-/** Path of the program `go/NAME`, built first if it has to be. */
-export async function clientProgram(name: string): Promise<string> {
-  const folder = join(binariesFolder(), 'clients');
-  const program = join(folder, `${name}-${stateOf(name)}`);
-  if (existsSync(program)) return program;
-  await mkdir(folder, { recursive: true });
-  const unfinished = `${program}.${process.pid}.building`;
+/** Path of the program in `package` of the Go module in `folder`, built first if it has to be. */
+async function program(name: string, folder: string, mainPackage: string): Promise<string> {
+  const built = join(binariesFolder(), 'clients');
+  const file = join(built, `${name}-${stateOf(folder, mainPackage)}`);
+  if (existsSync(file)) return file;
+  await mkdir(built, { recursive: true });
+  const unfinished = `${file}.${process.pid}.building`;
   try {
     const flags = ['-trimpath', '-buildvcs=false', '-o', unfinished];
-    await runGo(['build', ...flags, `./${name}`], { folder: module, shown: 'test/clients/go' });
-    await rename(unfinished, program);
+    await runGo(['build', ...flags, mainPackage], { folder, shown: `the module of ${name}` });
+    await rename(unfinished, file);
   } finally {
     await rm(unfinished, { force: true });
   }
-  return program;
+  return file;
+}
+
+/** A program that shares its module with others: `go/NAME`. */
+export function clientProgram(name: string): Promise<string> {
+  return program(name, folderOf('go'), `./${name}`);
+}
+
+/** A program in a module of its own, since it needs other versions of libraries: `NAME`. */
+export function clientOfItsOwn(name: string): Promise<string> {
+  return program(name, folderOf(name), '.');
+}
+
+function folderOf(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
 }
 
 /** Changes with the sources and with what they depend on. */
-function stateOf(name: string): string {
+function stateOf(folder: string, mainPackage: string): string {
   const hash = createHash('sha256');
-  const sources = readdirSync(join(module, name)).filter((file) => file.endsWith('.go'));
-  for (const file of ['go.mod', 'go.sum', ...sources.map((each) => `${name}/${each}`)])
-    hash.update(readFileSync(join(module, file)));
+  const sources = readdirSync(join(folder, mainPackage)).filter((file) => file.endsWith('.go'));
+  for (const file of ['go.mod', 'go.sum', ...sources.map((each) => join(mainPackage, each))])
+    hash.update(readFileSync(join(folder, file)));
   return hash.digest('hex').slice(0, 12);
 }
