@@ -27,6 +27,7 @@ const kept: Readonly<Record<string, readonly string[]>> = {
   'apis/authentication.k8s.io/v1': ['*'],
   'apis/authorization.k8s.io/v1': ['*'],
   'apis/certificates.k8s.io/v1': ['certificatesigningrequests'],
+  'apis/flowcontrol.apiserver.k8s.io/v1': ['*'],
 };
 
 /** The subset, with only the schemas that it refers to. */

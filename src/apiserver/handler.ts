@@ -14,8 +14,8 @@ import { Impersonation } from './auth/impersonate.ts';
 import type { RequestContext, User } from './backend.ts';
 import type { Bodies } from './bodies.ts';
 import { deprecationOf } from './deprecations.ts';
-import { classify } from './fairness/classify.ts';
-import { Overload, type Seats } from './fairness/seats.ts';
+import type { Fairness } from './fairness/fairness.ts';
+import { Overload } from './fairness/seats.ts';
 import { FrameCache } from './frame-cache.ts';
 import type { Call, ServingParts, VerbHandler } from './handlers/call.ts';
 import { handleConnect, isConnect } from './handlers/connect.ts';
@@ -40,9 +40,9 @@ export interface HandlerOptions {
   readonly random: Random;
   readonly log: Logger;
   /** Absent: as many requests are served at one time as come. */
-  readonly seats?: Seats;
   /** Absent: bodies hold as much as comes. */
   readonly bodies?: Bodies | undefined;
+  readonly fairness?: Fairness;
   readonly observers?: readonly Observer[];
   /** Absent: every group is served here. */
   readonly aggregated?: Aggregated;
@@ -79,7 +79,7 @@ export function createHandler(options: HandlerOptions): ApiHandler {
     const answer = await serve(options, serving).catch((error: unknown) =>
       respondFailure(error, options, trace),
     );
-    const response = withHeaders(answer, trace.auditId, warnings);
+    const response = withHeaders(answer, trace, warnings);
     tell(options, (observer) => observer.answered(trace, response));
     return response;
   };
@@ -118,11 +118,16 @@ function auditIdOf(request: ApiRequest, random: Random): string {
   return uuid(random);
 }
 
-function withHeaders(response: ApiResponse, auditId: string, warnings: Warnings): ApiResponse {
+function withHeaders(
+  response: ApiResponse,
+  { auditId, flow }: Trace,
+  warnings: Warnings,
+): ApiResponse {
   const texts = warnings.headers();
   const headers = {
     'audit-id': auditId,
     'cache-control': 'no-cache, private',
+    ...flow?.headers,
     ...response.headers,
     ...(texts.length > 0 && { warning: texts }),
   };
@@ -163,12 +168,12 @@ interface Asked {
 }
 
 /** What gives this request's seat back; undefined when it needs none. @throws Overload */
-function seatFor({ seats }: HandlerOptions, trace: Trace, { user, info }: Asked) {
-  if (seats === undefined || trace.request.user !== undefined) return undefined;
-  trace.flow = classify(user, info);
+function seatFor({ fairness }: HandlerOptions, trace: Trace, { user, info }: Asked) {
+  if (fairness === undefined || trace.request.user !== undefined) return undefined;
   // A watch takes a seat until it runs, other streams none.
   if (isLongRunning(info) && info.verb !== 'watch') return undefined;
-  return seats.enter(trace.flow, trace.request.signal);
+  trace.flow = fairness.classify(user, info);
+  return fairness.seats.enter(trace.flow, trace.request.signal);
 }
 
 /** A list that is streamed keeps its seat until the client has it, or has gone. */

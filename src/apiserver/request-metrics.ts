@@ -11,7 +11,7 @@ import {
   requestSeconds,
   type Value,
 } from '../base/metrics.ts';
-import type { Flow } from './fairness/classify.ts';
+import type { Flow } from './fairness/flows.ts';
 import type { SeatEvents, Seats } from './fairness/seats.ts';
 import { isLongRunning, type Observer, type Trace } from './trace.ts';
 import type { ApiResponse } from './types.ts';

@@ -1,7 +1,7 @@
 /** What becomes known of one request on its way through the server, and who is told. */
 import type { Decision } from './auth/authorizer.ts';
 import type { User } from './backend.ts';
-import type { Flow } from './fairness/classify.ts';
+import type { Flow } from './fairness/flows.ts';
 import type { Call } from './handlers/call.ts';
 import type { RequestInfo } from './request.ts';
 import type { ApiRequest, ApiResponse } from './types.ts';

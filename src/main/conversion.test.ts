@@ -68,7 +68,7 @@ async function start(answer: { now: Answer }) {
       ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)) }),
     });
     const bytes = await sent.bytes();
-    return { status: sent.status, bytes, body: JSON.parse(bytes.toString('utf8')) };
+    return { status: sent.status, headers: {}, bytes, body: JSON.parse(bytes.toString('utf8')) };
   };
   const define = async (conversion: JsonObject): Promise<void> => {
     const made = await send('POST', definitionsPath, servers(conversion));

@@ -158,6 +158,7 @@ export async function startFederation(given: FederationOptions): Promise<Federat
     groups: () => api.catalog.groups,
     onGroups: (listener) => api.catalog.onChange(listener),
     ...(api.quotas === undefined ? {} : { quotas: api.quotas }),
+    onFlows: (objects) => telemetry?.fairness.configure(objects),
   });
   return {
     handler: api.handler,
@@ -243,8 +244,8 @@ async function serveApi(
     clock,
     random,
     log,
-    ...(telemetry === undefined ? {} : { seats: telemetry.seats }),
     bodies: options.bodies,
+    ...(telemetry === undefined ? {} : { fairness: telemetry.fairness }),
     observers: [
       ...(telemetry === undefined ? [] : [telemetry.requests]),
       ...(options.observers ?? []),

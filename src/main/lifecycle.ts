@@ -10,6 +10,7 @@ import { AggregatedRoles } from '../lifecycle/aggregated-roles.ts';
 import { ApiServices, type ApiServicesOptions } from '../lifecycle/api-services.ts';
 import { CertificateSigner } from '../lifecycle/certificate-signer.ts';
 import { Definitions } from '../lifecycle/definitions.ts';
+import { FlowControl, type FlowControlOptions } from '../lifecycle/flow-control.ts';
 import { GarbageCollector } from '../lifecycle/garbage.ts';
 import { NamespaceLifecycle } from '../lifecycle/namespaces.ts';
 import { QuotaStatus, type QuotaUsages } from '../lifecycle/quota-status.ts';
@@ -17,7 +18,9 @@ import { ServiceAccounts } from '../lifecycle/service-accounts.ts';
 import { TokenSecrets } from '../lifecycle/token-secrets.ts';
 import type { Store } from '../store/store.ts';
 
-export interface LifecycleOptions extends Pick<ApiServicesOptions, 'groups' | 'onGroups'> {
+export interface LifecycleOptions
+  extends Pick<ApiServicesOptions, 'groups' | 'onGroups'>,
+    Pick<FlowControlOptions, 'onFlows'> {
   readonly store: Store;
   /** Of the federation itself. */
   readonly client: RestClient;
@@ -46,9 +49,11 @@ export async function startLifecycle(options: LifecycleOptions): Promise<() => P
   const garbage = new GarbageCollector(options);
   const definitions = new Definitions(options);
   const apiServices = new ApiServices(options);
+  const flows = new FlowControl(options);
   namespaces.start();
   definitions.start();
   apiServices.start();
+  flows.start();
   accounts.start();
   roles.start();
   tokens?.start();
@@ -59,7 +64,7 @@ export async function startLifecycle(options: LifecycleOptions): Promise<() => P
   status?.start();
   return async () => {
     const all = [
-      ...[apiServices, definitions, garbage, roles, namespaces],
+      ...[apiServices, flows, definitions, garbage, roles, namespaces],
       ...[accounts, tokens, certificates, status],
     ];
     await Promise.all(all.map((each) => each?.stop()));

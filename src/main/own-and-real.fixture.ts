@@ -32,6 +32,7 @@ export interface Got {
   readonly body: KubeObject;
   /** The body as it came. */
   readonly bytes: Buffer;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
 /** What is held against the real one. */
@@ -66,8 +67,8 @@ function bytesOf(body: unknown): Buffer | undefined {
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
 }
 
-function gotOf(status: number, bytes: Buffer): Got {
-  return { status, bytes, body: parsed(bytes.toString('utf8')) };
+function gotOf({ status, headers }: Pick<Got, 'status' | 'headers'>, bytes: Buffer): Got {
+  return { status, headers, bytes, body: parsed(bytes.toString('utf8')) };
 }
 
 /** JSON, lines of it in a field, or else the text in a field. */
@@ -108,7 +109,7 @@ export class OwnAndReal {
         headers: headersOf(sent),
         ...(body !== undefined && { body }),
       });
-      return gotOf(answer.status, await answer.bytes());
+      return gotOf(answer, await answer.bytes());
     };
     const member = fleet.members[0]!;
     this.#agent = new Agent({ connect: { ca: member.ca }, allowH2: false });
@@ -122,7 +123,9 @@ export class OwnAndReal {
         headers: { authorization: `Bearer ${token}`, ...headersOf(sent) },
         ...(body !== undefined && { body }),
       });
-      return gotOf(response.statusCode, Buffer.from(await response.body.arrayBuffer()));
+      const { statusCode, headers: received } = response;
+      const head = { status: statusCode, headers: received };
+      return gotOf(head, Buffer.from(await response.body.arrayBuffer()));
     };
   }
 

@@ -1,5 +1,6 @@
 /** What one process counts of itself, and where it can be read. */
-import { type SeatLimits, Seats } from '../apiserver/fairness/seats.ts';
+import { Fairness } from '../apiserver/fairness/fairness.ts';
+import type { SeatLimits } from '../apiserver/fairness/seats.ts';
 import { RequestMetrics, seatMetrics } from '../apiserver/request-metrics.ts';
 import type { Observer } from '../apiserver/trace.ts';
 import type { Clock } from '../base/clock.ts';
@@ -18,7 +19,7 @@ export interface TelemetryOptions {
 
 export class Telemetry {
   readonly metrics = new Metrics();
-  readonly seats: Seats;
+  readonly fairness: Fairness;
   readonly requests: Observer;
   readonly members: MemberMetrics;
   readonly queues: QueueMetrics;
@@ -31,8 +32,8 @@ export class Telemetry {
     build.of(version, process.version).set(1);
     this.requests = new RequestMetrics(metrics, clock);
     const waiting = seatMetrics(metrics);
-    this.seats = new Seats(clock, seats, waiting.events);
-    waiting.follow(this.seats);
+    this.fairness = new Fairness(clock, seats, waiting.events);
+    waiting.follow(this.fairness.seats);
     this.members = new MemberMetrics(metrics, clock);
     this.queues = new QueueMetrics(metrics);
   }

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { StepClock } from '../../base/clock.ts';
-import { parseRequest } from '../request.ts';
-import { classify, type Flow, type LevelName } from './classify.ts';
+import type { Flow } from './flows.ts';
 import { Overload, Seats } from './seats.ts';
 
 const never = new AbortController().signal;
 
-function flow(distinguisher: string, level: LevelName = 'global-default'): Flow {
-  return { level, schema: level, distinguisher };
+function flow(distinguisher: string, level = 'global-default'): Flow {
+  return { level, schema: level, distinguisher, headers: {} };
 }
 
 /** What `enter` says, once promises have settled. */
@@ -35,7 +34,7 @@ function enter(seats: Seats, who: Flow, signal = never) {
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function seatsOf(seats: Seats, level: LevelName) {
+function seatsOf(seats: Seats, level: string) {
   return seats.states().find(({ name }) => name === level)!;
 }
 
@@ -121,31 +120,35 @@ test('whatever comes and goes: no seat is lost or given twice, nobody waits besi
   );
 });
 
-test('requests are told apart as by the flow schemas that kube-apiserver suggests', () => {
-  const user = (name: string, ...groups: string[]) => ({
-    name,
-    groups: [...groups, 'system:authenticated'],
-    extra: {},
-  });
-  const account = 'system:serviceaccounts';
-  const cases: [ReturnType<typeof user>, string, string][] = [
-    [user('admin', 'system:masters'), 'GET /api/v1/pods', 'exempt'],
-    [user('ada'), 'GET /readyz', 'exempt'],
-    [user('ada'), 'GET /readyz/store', 'global-default'],
-    [
-      user('ada', account),
-      'PUT /apis/coordination.k8s.io/v1/namespaces/a/leases/x',
-      'leader-election',
-    ],
-    [user('ada', account), 'GET /apis/coordination.k8s.io/v1/leases', 'workload-low'],
-    [user('ada', account, `${account}:kube-system`), 'GET /api/v1/pods', 'workload-high'],
-    [user('node', 'system:nodes'), 'GET /api/v1/pods', 'system'],
-    [user('ada', 'devs'), 'POST /api/v1/namespaces/a/pods', 'global-default'],
-  ];
-  for (const [who, line, level] of cases) {
-    const [method = '', path = ''] = line.split(' ');
-    assert.equal(classify(who, parseRequest(method, path)).level, level, line);
-  }
-  const nobody = { name: 'system:anonymous', groups: ['system:unauthenticated'], extra: {} };
-  assert.equal(classify(nobody, parseRequest('GET', '/version')).level, 'catch-all');
+test('a level gets more or fewer seats while requests wait, and one that is gone is served to the end', async () => {
+  const spec = { waitingPerFlow: 10, waiting: 100 };
+  const seats = new Seats(new StepClock(), { total: 4 });
+  seats.configure([
+    { name: 'a', shares: 1, ...spec },
+    { name: 'b', shares: 3, ...spec },
+  ]);
+  const held = Array.from({ length: 3 }, () => enter(seats, flow('x', 'a')));
+  const served = (): number => held.filter(({ release }) => release !== undefined).length;
+  assert.equal(served(), 1);
+  seats.configure([
+    { name: 'a', shares: 1, ...spec },
+    { name: 'b', shares: 1, ...spec },
+  ]);
+  await settled();
+  assert.equal(served(), 2);
+  seats.configure([{ name: 'b', shares: 1, ...spec }]);
+  held[0]!.release!();
+  await settled();
+  assert.equal(served(), 3);
+  assert.equal(seats.enter(flow('x', 'a'), never), undefined, 'nobody counts them any more');
+});
+
+test('a level that rejects lets nobody wait', () => {
+  const reasons: string[] = [];
+  const events = { waited() {}, rejected: (_: Flow, reason: string) => reasons.push(reason) };
+  const seats = new Seats(new StepClock(), { total: 1 }, events);
+  seats.configure([{ name: 'a', shares: 0, waitingPerFlow: 0, waiting: 0 }]);
+  assert.notEqual(enter(seats, flow('x', 'a')).release, undefined);
+  assert.ok(enter(seats, flow('y', 'a')).refused instanceof Overload);
+  assert.deepEqual(reasons, ['concurrency-limit']);
 });

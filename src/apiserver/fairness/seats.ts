@@ -3,14 +3,14 @@
  * and within it every flow has a queue; free seats go round the flows.
  */
 import type { Clock, Timer } from '../../base/clock.ts';
-import type { Flow, LevelName } from './classify.ts';
+import { compileFlows, defaultFlows, type Flow, type LevelSpec } from './flows.ts';
 
 export interface SeatLimits {
   /** Seats of all levels together, shared out as kube-apiserver does. */
   readonly total: number;
-  /** Requests of one flow that may wait. */
+  /** Most requests of one flow that may wait, whatever is configured. */
   readonly waitingPerFlow: number;
-  /** Requests of one level that may wait. */
+  /** Most requests of one level that may wait, whatever is configured. */
   readonly waitingPerLevel: number;
   /** Longest wait, milliseconds. */
   readonly waitMs: number;
@@ -24,16 +24,6 @@ export const defaultSeatLimits: SeatLimits = {
   waitMs: 15_000,
 };
 
-/** Nominal concurrency shares; exempt requests take no seat. */
-const shares: Readonly<Record<Exclude<LevelName, 'exempt'>, number>> = {
-  'leader-election': 10,
-  system: 30,
-  'workload-high': 40,
-  'workload-low': 100,
-  'global-default': 20,
-  'catch-all': 5,
-};
-
 /** No seat, and no room to wait for one. */
 export class Overload extends Error {
   override readonly name = 'Overload';
@@ -44,10 +34,12 @@ export class Overload extends Error {
   }
 }
 
+export type Rejection = 'queue-full' | 'concurrency-limit' | 'time-out' | 'cancelled';
+
 /** What the metrics are told. */
 export interface SeatEvents {
   waited(flow: Flow, ms: number): void;
-  rejected(flow: Flow, reason: 'queue-full' | 'time-out' | 'cancelled'): void;
+  rejected(flow: Flow, reason: Rejection): void;
 }
 
 interface Waiter {
@@ -68,24 +60,25 @@ interface FlowQueue {
 }
 
 export interface LevelState {
-  readonly name: LevelName;
+  readonly name: string;
   readonly seats: number;
   readonly executing: number;
   readonly waiting: number;
 }
 
 class Level {
-  readonly name: LevelName;
-  readonly seats: number;
+  readonly name: string;
+  seats = 0;
+  waitingPerFlow = 0;
+  waitingMax = 0;
   executing = 0;
   waiting = 0;
   readonly #flows = new Map<string, FlowQueue>();
   /** Flows with waiters, the next one first. */
   readonly #round: FlowQueue[] = [];
 
-  constructor(name: LevelName, seats: number) {
+  constructor(name: string) {
     this.name = name;
-    this.seats = seats;
   }
 
   waitingOf(key: string): number {
@@ -135,16 +128,33 @@ export class Seats {
   readonly #clock: Clock;
   readonly #limits: SeatLimits;
   readonly #events: SeatEvents | undefined;
-  readonly #levels = new Map<LevelName, Level>();
+  #levels = new Map<string, Level>();
 
   constructor(clock: Clock, limits: Partial<SeatLimits> = {}, events?: SeatEvents) {
     this.#clock = clock;
     this.#limits = { ...defaultSeatLimits, ...limits };
     this.#events = events;
-    const all = Object.values(shares).reduce((sum, share) => sum + share, 0);
-    for (const [name, share] of Object.entries(shares)) {
-      const seats = Math.max(1, Math.ceil((this.#limits.total * share) / all));
-      this.#levels.set(name as LevelName, new Level(name as LevelName, seats));
+    this.configure(compileFlows(defaultFlows()).levels);
+  }
+
+  /** Who waits or is served at a level that is gone is served to the end. */
+  configure(specs: readonly LevelSpec[]): void {
+    const { total, waitingPerFlow, waitingPerLevel } = this.#limits;
+    const all = specs.reduce((sum, { shares }) => sum + shares, 0);
+    const before = this.#levels;
+    this.#levels = new Map();
+    for (const { name, shares, ...spec } of specs) {
+      const level = before.get(name) ?? new Level(name);
+      level.seats = Math.max(1, Math.ceil((total * shares) / Math.max(1, all)));
+      level.waitingPerFlow = Math.min(spec.waitingPerFlow, waitingPerFlow);
+      level.waitingMax = Math.min(spec.waiting, waitingPerLevel);
+      this.#levels.set(name, level);
+      while (level.executing < level.seats) {
+        const next = level.next();
+        if (next === undefined) break;
+        level.executing++;
+        next.admit();
+      }
     }
   }
 
@@ -165,9 +175,8 @@ export class Seats {
       return this.#releaser(level);
     }
     const key = `${flow.schema}\0${flow.distinguisher}`;
-    const { waitingPerFlow, waitingPerLevel } = this.#limits;
-    if (level.waiting >= waitingPerLevel || level.waitingOf(key) >= waitingPerFlow) {
-      this.#events?.rejected(flow, 'queue-full');
+    if (level.waiting >= level.waitingMax || level.waitingOf(key) >= level.waitingPerFlow) {
+      this.#events?.rejected(flow, level.waitingMax === 0 ? 'concurrency-limit' : 'queue-full');
       throw new Overload();
     }
     return this.#wait(level, { key, flow, signal });
@@ -212,7 +221,8 @@ export class Seats {
     return () => {
       if (!held) return;
       held = false;
-      const next = level.next();
+      // The level may have fewer seats than before.
+      const next = level.executing > level.seats ? undefined : level.next();
       if (next === undefined) level.executing--;
       else next.admit();
     };

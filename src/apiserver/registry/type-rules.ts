@@ -26,6 +26,7 @@ import { checkWebhooks } from '../admission/webhook-check.ts';
 import { checkDefinition } from '../custom/definition-check.ts';
 import { prepareDefinition } from '../custom/definition-rules.ts';
 import { unknownFormats } from '../custom/unknown-formats.ts';
+import { withLevelDefaults, withPrecedence } from '../fairness/flow-defaults.ts';
 import { immutabilityOf } from './immutable.ts';
 import {
   completeApiService,
@@ -83,6 +84,8 @@ const rules: Readonly<Record<string, TypeRules>> = {
     validate: unlessSame(checkBinding),
   },
   pods: { validate: validatePod },
+  'flowschemas.flowcontrol.apiserver.k8s.io': { prepare: withPrecedence },
+  'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': { prepare: withLevelDefaults },
   limitranges: { prepare: withImpliedDefaults },
   services: { prepare: prepareService },
   persistentvolumes: { complete: completeVolume },
