@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Fleet, startFleet } from '../../testbed/fleet.ts';
 import { type KubectlResult, runKubectl } from '../../testbed/kubectl.ts';
 import type { Member } from '../../testbed/member.ts';
@@ -32,6 +33,10 @@ export interface Typed {
 
 /** How long one command may take, milliseconds: some wait for a rollout. */
 const commandMs = 180_000;
+/** Of a command that only reads and shows something else. */
+const retries = 20;
+const retryMs = 500;
+const reading: ReadonlySet<string> = new Set(['get', 'describe', 'api-resources', 'auth']);
 
 export class Beside {
   readonly fleet: Fleet;
@@ -76,15 +81,19 @@ export class Beside {
 
   /** Types a command at both; a difference is remembered for `settle`. Gives ours. */
   async same(command: string | readonly string[], typed: Typed = {}): Promise<KubectlResult> {
-    const [ours, theirs] = await Promise.all([
-      this.ours(command, typed),
-      this.theirs(command, typed),
-    ]);
     const shown = (result: KubectlResult): string => {
       if (typed.codeOnly) return `exit ${result.code}`;
       const text = [result.stdout, result.stderr].map(normal).join('\n--\n');
       return `exit ${result.code}\n${typed.without?.(text) ?? text}`;
     };
+    const ask = () => Promise.all([this.ours(command, typed), this.theirs(command, typed)]);
+    let [ours, theirs] = await ask();
+    // Either may only not have heard yet of what was written before.
+    const reads = reading.has(wordsOf(command)[0]!);
+    for (let i = 0; i < retries && reads && shown(ours) !== shown(theirs); i++) {
+      await delay(retryMs);
+      [ours, theirs] = await ask();
+    }
     if (shown(ours) !== shown(theirs)) {
       const line = wordsOf(command).join(' ');
       const which = typed.older ? ' (older kubectl)' : '';
