@@ -20,14 +20,12 @@ import { kubeconfigText } from '../../testbed/kubeconfig.ts';
 import { removeFolder, temporaryFolder } from '../../testbed/processes.ts';
 import { waitUntil } from '../../testbed/waiting.ts';
 import { ServedFederation } from '../e2e/serving.ts';
+import { canary } from './canary.ts';
 import { type Liar, startLiar } from './liar.ts';
 import { inTime } from './watchdog.ts';
 
 /** The server gets no more heap than this, so that what grows without bound ends it. MiB. */
 export const heapMiB = 512;
-
-/** Stands in the namespace of the honest user only. */
-export const canary = 'canary-5d21e0f8';
 
 export interface Served {
   readonly federation: ServedFederation;
@@ -55,14 +53,16 @@ function sandboxOf(name: string): Promise<SandboxMember> {
   return createSandboxMember({ clock, random, log: silentLogger, name, ...place, ...size });
 }
 
-export async function startServed(dice: Dice): Promise<Served> {
+/** `planted`: with faults that must be found. */
+export async function startServed(dice: Dice, planted = false): Promise<Served> {
   const [honest, lying] = await Promise.all([sandboxOf('honest'), sandboxOf('liar')]);
   const front = await listening(honest.handler);
   const liar = await startLiar(lying, dice);
   const reports = await temporaryFolder('ubernetes-fuzz');
   const report = join(reports, 'memory.json');
-  const hook = new URL('./memory-report.ts', import.meta.url).href;
-  const options = `--max-old-space-size=${heapMiB} --import=${hook}`;
+  const hooks = ['./memory-report.ts', ...(planted ? ['./planted-faults.ts'] : [])];
+  const imports = hooks.map((hook) => `--import=${new URL(hook, import.meta.url).href}`);
+  const options = `--max-old-space-size=${heapMiB} ${imports.join(' ')}`;
   const federation = await ServedFederation.start({
     env: {
       NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} ${options}`,
