@@ -103,8 +103,6 @@ export class ApiServer {
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #peers = new WeakMap<object, Peer>();
   readonly #active = new Set<Active>();
-  /** Watches on connections that were upgraded. */
-  readonly #watches = new Set<AbortController>();
   /** Of the session whose socket is about to be told of. */
   #paired: SessionStreams | undefined;
   readonly #overdue: Overdue;
@@ -184,10 +182,9 @@ export class ApiServer {
     this.#stopping = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const active of this.#active) if (active.endless) active.controller.abort();
-    for (const watch of this.#watches) watch.abort();
     for (const session of this.#sessions) session.close();
     await new Promise<void>((resolve) => {
-      if (this.#active.size === 0 && this.#watches.size === 0) {
+      if (this.#active.size === 0) {
         resolve();
         return;
       }
@@ -255,18 +252,7 @@ export class ApiServer {
       const controller = new AbortController();
       socket.once('close', () => controller.abort(ended));
       const api = this.#requestOf(request, controller.signal);
-      const taken = () => this.#settled(socket, (done) => socket.once('drain', done));
-      const watching = (): void => {
-        if (this.#stopping) controller.abort();
-        this.#watches.add(controller);
-      };
-      const upgrade = { socket, head, taken, watching };
-      answerUpgrade(this.#options.handler, api, upgrade)
-        .catch(() => socket.destroy())
-        .finally(() => {
-          this.#watches.delete(controller);
-          this.#noteIdle();
-        });
+      answerUpgrade(this.#options.handler, api, { socket, head }).catch(() => socket.destroy());
     });
   }
 
@@ -313,13 +299,9 @@ export class ApiServer {
       active.controller.abort(ended);
       this.#active.delete(active);
       this.#overdue.remove(active);
-      this.#noteIdle();
+      if (this.#active.size === 0) this.#idle?.();
     });
     return active;
-  }
-
-  #noteIdle(): void {
-    if (this.#active.size === 0 && this.#watches.size === 0) this.#idle?.();
   }
 
   #requestOf(incoming: Incoming, signal: AbortSignal): ApiRequest {
@@ -410,7 +392,7 @@ export class ApiServer {
    * Waits until the client has taken what was written; one that takes nothing is dropped. False: it
    * has gone.
    */
-  #settled(outgoing: Outgoing | Duplex, whenTaken: (done: () => void) => void): Promise<boolean> {
+  #settled(outgoing: Outgoing, whenTaken: (done: () => void) => void): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (taken: boolean): void => {
         timer.cancel();
@@ -444,7 +426,7 @@ function dropBody(incoming: Incoming): void {
   else incoming.destroy();
 }
 
-function destroy(outgoing: Outgoing | Duplex): void {
+function destroy(outgoing: Outgoing): void {
   if (outgoing instanceof Http2ServerResponse) outgoing.stream?.destroy(new Error('cut off'));
   else outgoing.destroy();
 }

@@ -43,6 +43,11 @@ function isCidr(value: string): boolean {
   return family !== 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128);
 }
 
+/** Whether text of this format is checked. */
+export function isTextFormat(format: string | undefined): format is string {
+  return format !== undefined && (format === 'password' || Object.hasOwn(formats, format));
+}
+
 /**
  * 'type': not of this format; 'range': too large for it; undefined: fine, or a format that nobody
  * checks.

@@ -3,14 +3,11 @@
  * words for is left out.
  */
 import { isObject, type Json, type JsonObject } from './object.ts';
-import { SharedParameters } from './openapi-v2-parameters.ts';
 
-/** Of one group version; documents have many definitions and parameters in common. */
+/** Definitions and paths of one group version; documents have many definitions in common. */
 export interface SwaggerParts {
   readonly definitions: JsonObject;
   readonly paths: JsonObject;
-  /** Those that paths refer to. */
-  readonly parameters: JsonObject;
 }
 
 /** kube-apiserver publishes no defaults in v2. */
@@ -25,10 +22,8 @@ export function swaggerOf(document: JsonObject): SwaggerParts {
   for (const [name, schema] of entriesOf(objectIn(document['components'])['schemas']))
     definitions[name] = definition(objectIn(schema));
   const paths: JsonObject = {};
-  const shared = new SharedParameters();
-  for (const [path, item] of entriesOf(document['paths']))
-    paths[path] = pathItem(objectIn(item), shared);
-  return { definitions, paths, parameters: shared.all };
+  for (const [path, item] of entriesOf(document['paths'])) paths[path] = pathItem(objectIn(item));
+  return { definitions, paths };
 }
 
 function definition(schema: JsonObject): JsonObject {
@@ -98,24 +93,23 @@ function firstType(alternatives: Json): Json | undefined {
   return types.includes('string') ? 'string' : types[0];
 }
 
-function pathItem(item: JsonObject, shared: SharedParameters): JsonObject {
+function pathItem(item: JsonObject): JsonObject {
   const result: JsonObject = {};
   for (const [key, value] of Object.entries(item)) {
-    if (key === 'parameters') result[key] = parametersOf(value, shared);
-    else result[key] = isObject(value) ? operation(value, shared) : value!;
+    if (key === 'parameters') result[key] = parametersOf(value);
+    else result[key] = isObject(value) ? operation(value) : value!;
   }
   return result;
 }
 
-function operation(given: JsonObject, shared: SharedParameters): JsonObject {
+function operation(given: JsonObject): JsonObject {
   const { parameters, requestBody, responses, ...rest } = given;
   const contents = entriesOf(responses).map(([, response]) =>
     objectIn(objectIn(response)['content']),
   );
   const produces = [...new Set(contents.flatMap((content) => Object.keys(content)))];
   const body = bodyOf(requestBody);
-  const own = body === undefined ? [] : [shared.refer(body.parameter)];
-  const all = [...own, ...parametersOf(parameters, shared)];
+  const all = [...(body === undefined ? [] : [body.parameter]), ...parametersOf(parameters)];
   return {
     ...rest,
     consumes: body?.consumes ?? ['*/*'],
@@ -151,11 +145,11 @@ function schemaIn(content: Json | undefined): JsonObject {
 }
 
 /** v2 says the type of a parameter beside its name. */
-function parametersOf(given: Json | undefined, shared: SharedParameters): JsonObject[] {
+function parametersOf(given: Json | undefined): JsonObject[] {
   if (!Array.isArray(given)) return [];
   return given.map((one) => {
     const { schema, ...rest } = objectIn(one);
-    return shared.refer({ ...rest, ...objectIn(schema) });
+    return { ...rest, ...objectIn(schema) };
   });
 }
 

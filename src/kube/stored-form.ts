@@ -44,8 +44,9 @@ function isEmpty({ shape }: SchemaNode, value: Json): boolean {
   return isMap(shape) && isObject(value) && Object.keys(value).length === 0;
 }
 
-function isMap({ map }: Shape): boolean {
-  return map?.element !== undefined && map.fields.size === 0;
+/** A map of Go, not a value of any kind (RawExtension). */
+function isMap({ map, definition }: Shape): boolean {
+  return map?.element !== undefined && map.fields.size === 0 && definition === undefined;
 }
 
 const known = new WeakMap<Shape, boolean>();

@@ -2,7 +2,7 @@
  * Judges the values of custom objects by their schema: types, required fields, bounds, patterns,
  * formats, unique keys.
  */
-import { formatProblem } from './formats.ts';
+import { formatProblem, isTextFormat } from './formats.ts';
 import { deepEqual, stringifyJson } from './json.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from './object.ts';
 import { quoteGo } from './quote.ts';
@@ -270,11 +270,16 @@ function identity(list: ListShape, item: Json): Json {
 
 /** Undefined when the value has the type that the node wants. */
 function wrongType(node: SchemaNode, value: Json): { is: string; wants: string } | undefined {
-  const { scalar, list, map } = node.shape;
+  const { scalar, format, list, map } = node.shape;
   if (scalar === 'any') return undefined;
   const is = typeName(value);
   if (scalar === 'int-or-string')
     return is === 'integer' || is === 'string' ? undefined : { is, wants: 'integer,string' };
+  // A format is told instead of its type; lists are let through there.
+  if (scalar === 'string' && isTextFormat(format) && is !== 'string' && is !== 'null') {
+    if (is === 'array') return undefined;
+    return { is: is === 'integer' ? 'int64' : is === 'number' ? 'float64' : '', wants: format };
+  }
   const wants = list !== undefined ? 'array' : map !== undefined ? 'object' : (scalar ?? 'object');
   if (is === wants || (wants === 'number' && is === 'integer')) return undefined;
   return { is, wants };

@@ -109,6 +109,10 @@ const noFields: MapShape = {
   preservesUnknown: false,
 };
 
+/** Around the keys of maps in paths, which are told in two ways. */
+const [keyStart, keyEnd] = ['\0', '\u0001'];
+const keys = new RegExp(`${keyStart}([^${keyEnd}]*)${keyEnd}`, 'g');
+
 /** What a value has that stands where its schema knows neither fields nor items. */
 const nothingKnown = compileStandalone({ type: 'string' });
 
@@ -140,7 +144,10 @@ class Pruner {
     let out: JsonObject | undefined;
     for (const name of Object.keys(object)) {
       const value = fieldOf(object, name);
-      const at = path === '' ? name : `${path}.${name}`;
+      const declared = map.fields.has(name);
+      const isKey = !declared && !map.preservesUnknown && map.element !== undefined;
+      const step = isKey ? `${keyStart}${name}${keyEnd}` : `.${name}`;
+      const at = path === '' ? name : `${path}${step}`;
       const type = map.preservesUnknown && !keeps ? map.fields.get(name) : fieldNode(map, name);
       const after = this.#field({
         type,
@@ -148,7 +155,7 @@ class Pruner {
         value,
         at,
         resource,
-        declared: map.fields.has(name),
+        declared,
       });
       if (after === value) continue;
       out ??= { ...object };
@@ -170,12 +177,12 @@ class Pruner {
     const { type, name, value, at, resource, declared } = field;
     if (value === undefined) return undefined;
     if (type === undefined) {
-      this.#unknowns?.push(at);
+      this.#unknowns?.push(at.replace(keys, '.$1'));
       return undefined;
     }
     if (resource && name === 'metadata') {
       const decoder = new NativeDecoder(this.#unknowns);
-      return decoder.metadata(type, value, at);
+      return decoder.metadata(type, value, at.replace(keys, '[$1]'));
     }
     if (value === null && declared && !type.nullable && !this.#keepsNulls) return undefined;
     return this.value(type, value, at);

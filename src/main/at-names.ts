@@ -26,9 +26,9 @@ export function refusingMemberNames(
     });
   };
   return {
-    get: async (context, ref, options) => {
+    get: async (context, ref) => {
       check(ref);
-      return backend.get(context, ref, options);
+      return backend.get(context, ref);
     },
     list: (context, request) => backend.list(context, request),
     watch: (context, request) => backend.watch(context, request),

@@ -160,7 +160,7 @@ export const leftOut: Readonly<Record<string, string>> = {
  */
 export const gated: Readonly<Record<string, readonly string[]>> = {
   'io.k8s.api.coordination.v1.LeaseSpec': ['preferredHolder', 'strategy'],
-  'io.k8s.api.resource.v1.ResourceSliceSpec': ['partitionTypeAttribute'],
+  'io.k8s.api.resource.v1.ResourceSliceSpec': ['partitionTypeAttribute', 'skipNodeOperations'],
 };
 
 /** What fields of these names hold, wherever they are strings. */

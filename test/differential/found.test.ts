@@ -80,6 +80,14 @@ before(async () => {
     count: { type: 'integer', enum: [1, 2], nullable: true },
     map: { type: 'object', additionalProperties: { type: 'string' } },
     set: { type: 'array', 'x-kubernetes-list-type': 'set', items: { type: 'string' } },
+    things: {
+      type: 'object',
+      additionalProperties: {
+        type: 'object',
+        'x-kubernetes-embedded-resource': true,
+        'x-kubernetes-preserve-unknown-fields': true,
+      },
+    },
     kept: {
       type: 'object',
       'x-kubernetes-preserve-unknown-fields': true,
@@ -107,6 +115,14 @@ test('base64 of a custom object is not empty', async () => {
 
 test('what does not fit int-or-string is invalid, not a patch that cannot be read', async () => {
   assert.equal((await apply('port', { port: ['in a list'] })).status, 422);
+});
+
+test('a value that is no text is measured by the format of its text', async () => {
+  const message = async (bytes: unknown): Promise<unknown> =>
+    valueAt(causesOf(await post(objects, made('text', { bytes } as JsonObject)))[0], 'message');
+  const wrong = 'spec.bytes in body must be of type byte';
+  assert.equal(await message(1.5), `Invalid value: "float64": ${wrong}: "float64"`);
+  assert.equal(await message(true), `Invalid value: "": ${wrong}: ""`);
 });
 
 test('a fraction where an integer belongs is told of twice', async () => {
@@ -181,6 +197,8 @@ test('unknown fields are cut wherever a schema does not name them', async () => 
   const unknown = (path: string): string[] => [`299 - "unknown field \\"${path}\\""`];
   assert.deepEqual(await warned({ color: { in: 1 } }), unknown('spec.color.in'));
   assert.deepEqual(await warned({ set: [{ a: 1 }] }), unknown('spec.set[0].a'));
+  const inner = { apiVersion: 'v1', kind: 'T', metadata: { name: 'x', odd: 1 } };
+  assert.deepEqual(await warned({ things: { a: inner } }), unknown('spec.things[a].metadata.odd'));
   assert.deepEqual(await warned({ kept: { x: 1, inner: { y: 2 } } }), unknown('spec.kept.inner.y'));
 });
 

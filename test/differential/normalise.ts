@@ -145,8 +145,8 @@ export function isLeftToMembers(oracle: Answer, ours: Answer): boolean {
   return left.length > 0 && left.every(({ field }) => ownFields.test(String(field)));
 }
 
-/** Where the values of a kind stand, not its metadata and not the patch as such. */
-const ownFields = /^(spec|template|rules|roleRef|data)\b/;
+/** Where the values of a kind stand: not its metadata and not the patch as such. */
+const ownFields = /^(?!(metadata|patch)\b|<nil>$|$)/;
 
 function causesOf({ body }: Answer): JsonObject[] {
   const causes = isObject(body) && isObject(body.details) ? body.details.causes : undefined;

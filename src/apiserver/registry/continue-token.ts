@@ -33,8 +33,7 @@ export function decodeContinue(token: string): ContinueToken {
     );
   if (found === null) throw badToken('incorrect encoding');
   const [, version, rv, start, left] = found;
-  if (version !== metaVersion)
-    throw badToken(`server does not recognize this encoded version ${version}`);
+  if (version !== metaVersion) throw badToken('server does not recognize this encoded version');
   let key: unknown;
   try {
     key = JSON.parse(start!);

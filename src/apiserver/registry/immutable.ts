@@ -46,6 +46,10 @@ const fields: Readonly<Record<string, readonly Immutable[]>> = {
     { field: 'spec.serviceName', default: '' },
     { field: 'spec.podManagementPolicy', default: 'OrderedReady' },
   ],
+  'volumeattributesclasses.storage.k8s.io': [
+    { field: 'driverName', forbidden: 'updates to driverName are forbidden.' },
+    { field: 'parameters', forbidden: 'updates to parameters are forbidden.' },
+  ],
   'controllerrevisions.apps': [{ field: 'data' }],
   'jobs.batch': [
     { field: 'spec.completions', default: 1, when: (...pair) => !isResized(...pair) },

@@ -109,3 +109,14 @@ export function prepareEndpointSlice(object: KubeObject, old: KubeObject | undef
   });
   return { ...object, endpoints: kept };
 }
+
+/** Its Secrets are named, nothing else is said of them. */
+export function prepareAccount(object: KubeObject): KubeObject {
+  const { secrets } = object as { secrets?: Json };
+  if (!Array.isArray(secrets)) return object;
+  const named = secrets.map((each) => {
+    const name = valueAt(each, 'name');
+    return typeof name === 'string' && name !== '' ? { name } : {};
+  });
+  return deepEqual(named, secrets) ? object : { ...object, secrets: named };
+}

@@ -65,11 +65,11 @@ function ruleCauses(rule: Json, field: string, namespaced: boolean): StatusCause
   const add = (name: string, why: string): void => {
     if (isEmpty(name)) causes.push(requiredValue(`${field}.${name}`, why));
   };
-  add('verbs', '');
   const urls = listAt(rule, 'nonResourceURLs');
   if (urls.length === 0) {
     add('apiGroups', 'resource rules must supply at least one api group');
     add('resources', 'resource rules must supply at least one resource');
+    add('verbs', '');
     return causes;
   }
   const refuse = (why: string): void =>
@@ -77,6 +77,7 @@ function ruleCauses(rule: Json, field: string, namespaced: boolean): StatusCause
   if (namespaced) refuse('namespaced rules cannot apply to non-resource URLs');
   if (!['apiGroups', 'resources', 'resourceNames'].every(isEmpty))
     refuse('rules cannot apply to both regular resources and non-resource URLs');
+  add('verbs', '');
   return causes;
 }
 

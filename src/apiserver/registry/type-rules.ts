@@ -5,6 +5,7 @@
 import { deepEqual } from '../../kube/json.ts';
 import { labelKeyProblems } from '../../kube/label-syntax.ts';
 import {
+  isObject,
   type JsonObject,
   type KubeObject,
   type ObjectMeta,
@@ -32,6 +33,7 @@ import {
   completeApiService,
   completeJob,
   completeVolume,
+  prepareAccount,
   prepareEndpointSlice,
   prepareJob,
   prepareReplicationController,
@@ -88,8 +90,12 @@ const rules: Readonly<Record<string, TypeRules>> = {
   'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': { prepare: withLevelDefaults },
   limitranges: { prepare: withImpliedDefaults },
   services: { prepare: prepareService },
+  serviceaccounts: { prepare: prepareAccount },
   persistentvolumes: { complete: completeVolume },
-  'apiservices.apiregistration.k8s.io': { complete: completeApiService },
+  'apiservices.apiregistration.k8s.io': {
+    complete: completeApiService,
+    validate: validateApiService,
+  },
   'devicetaintrules.resource.k8s.io': { prepare: prepareTaintRule },
   'endpointslices.discovery.k8s.io': { prepare: prepareEndpointSlice },
   // A share of less than nothing cannot be planned, so that no member is asked about it.
@@ -149,6 +155,14 @@ function withImmutable(base: TypeRules, check: ReturnType<typeof immutabilityOf>
         : check(object, old)),
     ],
   };
+}
+
+function validateApiService({ metadata, ...object }: KubeObject): StatusCause[] {
+  const [version, group] = ['version', 'group'].map((each) => valueAt(object, 'spec', each) ?? '');
+  const wanted = `${String(version)}.${String(group)}`;
+  if (metadata.name === wanted) return [];
+  const why = `must be \`spec.version+"."+spec.group\`: "${wanted}"`;
+  return [invalidValue('metadata.name', metadata.name ?? '', why)];
 }
 
 /** Numbers in the spec that may not be negative. */
@@ -327,19 +341,30 @@ export function countsLabels(type: { readonly group: string; readonly resource: 
   return groupResource(type) === 'endpointslices.discovery.k8s.io';
 }
 
-/**
- * Whether an update leaves an empty list where there was none, which webhook configurations take
- * for a change.
- */
+/** What of these kinds takes an empty list where there was none for a change. */
+const emptiable: Readonly<Record<string, string>> = {
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io': 'webhooks',
+  'validatingwebhookconfigurations.admissionregistration.k8s.io': 'webhooks',
+  'networkpolicies.networking.k8s.io': 'spec',
+};
+
+/** Whether an update leaves an empty list where there was none, and that counts as a change. */
 export function empties(
   type: { readonly group: string; readonly resource: string },
   sent: KubeObject,
   old: KubeObject,
 ): boolean {
-  if (!groupResource(type).endsWith('webhookconfigurations.admissionregistration.k8s.io'))
-    return false;
-  const { webhooks } = sent as { webhooks?: unknown };
-  return Array.isArray(webhooks) && webhooks.length === 0 && old['webhooks'] === undefined;
+  const field = emptiable[groupResource(type)];
+  return field !== undefined && leavesEmpty(sent[field], old[field]);
+}
+
+function leavesEmpty(sent: unknown, old: unknown): boolean {
+  if (Array.isArray(sent)) {
+    if (sent.length === 0) return old === undefined || old === null;
+    return sent.some((item, i) => leavesEmpty(item, Array.isArray(old) ? old[i] : undefined));
+  }
+  if (!isObject(sent)) return false;
+  return Object.keys(sent).some((name) => leavesEmpty(sent[name], valueAt(old, name)));
 }
 
 /** Whether annotations count as much as the spec: Deployments hand theirs to their ReplicaSets. */

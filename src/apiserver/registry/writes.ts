@@ -318,7 +318,13 @@ export class Writes {
       object = { ...object, metadata: meta };
       object = rulesOf(type).prepare?.(object, old, subresource) ?? object;
       object = applyDefaults(schema, object);
-      return steady ? object : withGeneration(object, old, { type, sent });
+      if (steady) return object;
+      const { generation } = withGeneration(storedForm(schema, object), old, {
+        type,
+        sent,
+      }).metadata;
+      if (generation === object.metadata.generation) return object;
+      return { ...object, metadata: { ...object.metadata, generation: generation! } };
     };
     const metadata = updatedMeta(withRef(decoded.metadata, ref), old.metadata);
     let object = prepare({ ...decoded, metadata });
