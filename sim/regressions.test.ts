@@ -8,6 +8,7 @@ import { pathOf, type ResourceType } from '../src/kube/resource.ts';
 import { unjoinAnnotations } from '../src/members/unjoin.ts';
 import { selectorAnnotation } from '../src/placement/preferences.ts';
 import { overloaded, sound } from './faulty-line.ts';
+import { runFleet } from './fleet.ts';
 import { type Mirror, storeKey } from './mirror.ts';
 import { type Plant, World } from './world.ts';
 
@@ -369,6 +370,11 @@ test('a copy that lost its label goes with its cluster (seed 40041)', async (t) 
   await world.timeline.run(60_000);
   assert.equal(await user((client) => client.find(alder)), undefined, 'it has left');
   for (const name of ['a', 'b']) assert.equal(copy('alder', configMaps, name), undefined, name);
+});
+
+test('the status of a copy is not missed while sets of fields are held once (seed 40452)', async () => {
+  const report = await runFleet({ seed: 40452 });
+  assert.deepEqual(report.violations, []);
 });
 
 const onlyGold = JSON.stringify([{ key: 'tier', operator: 'In', values: ['gold'] }]);
