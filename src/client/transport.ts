@@ -65,6 +65,8 @@ export interface Transport {
   request(request: TransportRequest): Promise<TransportResponse>;
   /** exec, attach and port-forward: the connection after `101 Switching Protocols`. */
   upgrade?(request: TransportRequest): Promise<UpgradedConnection>;
+  /** Breaks every open stream, so that its reader connects anew. */
+  resetStreams?(): void;
   close(): Promise<void>;
 }
 

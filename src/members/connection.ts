@@ -236,7 +236,7 @@ export class MemberConnection implements MemberPort {
       return;
     }
     this.#pace.close(new TransportError(`${this.name} does not answer: ${message}`));
-    if (this.#inner instanceof TlsTransport) this.#inner.resetStreams();
+    this.#inner.resetStreams?.();
   }
 
   #tendLease(returned: boolean): void {

@@ -72,6 +72,7 @@ export class MemberMetrics {
         }
       },
       ...(inner.upgrade === undefined ? {} : { upgrade: (request) => inner.upgrade!(request) }),
+      ...(inner.resetStreams === undefined ? {} : { resetStreams: () => inner.resetStreams!() }),
       close: () => inner.close(),
     };
   }
