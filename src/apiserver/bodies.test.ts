@@ -78,6 +78,21 @@ test('a body that comes byte by byte counts as what it costs', async () => {
   slow.ended.abort();
 });
 
+test('a body that takes far more when it is parsed counts as that', async () => {
+  const bodies = new Bodies(4 * 1024 * kibibyte);
+  const bodyOf = (item: string): Buffer => Buffer.from(`[${Array(50_000).fill(item)}]`);
+  const braces = new Slow(bodies, 'braces');
+  await braces.send(bodyOf('{}'));
+  await braces.send(undefined);
+  assert.equal(braces.outcome, 'refused');
+  const text = new Slow(bodies, 'text');
+  await text.send(bodyOf('"some text"'));
+  await text.send(undefined);
+  assert.equal(text.outcome, 'read');
+  for (const each of [braces, text]) each.ended.abort();
+  assert.equal(bodies.held, 0);
+});
+
 test('whatever comes and goes: nobody is above his share, all not above theirs, nothing is lost', async () => {
   const step = fc.record({ who: fc.nat(6), bytes: fc.nat(40), ends: fc.boolean() });
   await fc.assert(

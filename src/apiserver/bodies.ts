@@ -38,30 +38,28 @@ export class Bodies {
   counted(request: ApiRequest, user: User): ApiRequest {
     const { body, signal } = request;
     if (body === undefined || Buffer.isBuffer(body)) return request;
-    return { ...request, body: this.#count(body, user.name, signal) };
+    const hold = this.#holder(user.name, signal);
+    return { ...request, hold, body: counting(body, hold) };
   }
 
-  async *#count(
-    body: AsyncIterable<Buffer>,
-    user: string,
-    signal: AbortSignal,
-  ): AsyncGenerator<Buffer> {
-    signal.throwIfAborted();
-    const share = this.#shareOf(user);
+  /** What it is called with is held until the signal is aborted. */
+  #holder(user: string, signal: AbortSignal): (bytes: number) => void {
+    let share: Share | undefined;
     let held = 0;
-    share.requests++;
     const release = (): void => {
-      share.budget.release(held);
-      if (--share.requests === 0) this.#shares.delete(user);
+      share!.budget.release(held);
+      if (--share!.requests === 0) this.#shares.delete(user);
     };
-    signal.addEventListener('abort', release, { once: true });
-    for await (const chunk of body) {
+    return (bytes) => {
       signal.throwIfAborted();
-      const bytes = chunk.length + chunkBytes;
+      if (share === undefined) {
+        share = this.#shareOf(user);
+        share.requests++;
+        signal.addEventListener('abort', release, { once: true });
+      }
       if (!share.budget.take(bytes)) throw new Overload();
       held += bytes;
-      yield chunk;
-    }
+    };
   }
 
   #shareOf(user: string): Share {
@@ -71,5 +69,15 @@ export class Bodies {
       this.#shares.set(user, share);
     }
     return share;
+  }
+}
+
+async function* counting(
+  body: AsyncIterable<Buffer>,
+  hold: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of body) {
+    hold(chunk.length + chunkBytes);
+    yield chunk;
   }
 }

@@ -50,8 +50,12 @@ export class ConvertingBackend implements Backend {
     this.#options = options;
   }
 
-  async get(context: RequestContext, ref: ObjectRef): Promise<Item> {
-    return await this.#item(await this.#backend.get(context, this.#stored(ref)));
+  async get(
+    context: RequestContext,
+    ref: ObjectRef,
+    options?: { readonly resourceVersion: string },
+  ): Promise<Item> {
+    return await this.#item(await this.#backend.get(context, this.#stored(ref), options));
   }
 
   async list(context: RequestContext, request: ListRequest): Promise<ListResult> {

@@ -116,8 +116,10 @@ export class Registry implements Backend {
     ref: ObjectRef,
     options?: { readonly resourceVersion: string },
   ): Promise<Item> {
-    if (options !== undefined)
-      await this.#collections.reach(revisionOf(options.resourceVersion), signal);
+    if (options !== undefined) {
+      const { resourceVersion } = options;
+      await this.#collections.reach(revisionOf(resourceVersion), signal, resourceVersion);
+    }
     const item = await this.#find(ref);
     const { subresource = '' } = ref;
     if (readable.has(subresource)) return item;

@@ -65,12 +65,15 @@ export function parseRequest(method: string, target: string): RequestInfo {
   const version = parts[grouped ? 2 : 1]!;
   let names = parts.slice(grouped ? 3 : 2);
   let namespace = '';
+  // The path of a watch before there was a parameter for it.
+  const watches = method === 'GET' && names[0] === 'watch' && names.length > 1;
+  if (watches) names = names.slice(1);
   if (names[0] === 'namespaces' && names.length > 1) {
     namespace = names[1]!;
     if (names.length > 2 && !namespaceSubresources.has(names[2]!)) names = names.slice(2);
   }
   const [resource, name = '', subresource = ''] = names as [string, ...string[]];
-  const verb = resolveVerb(verbOfMethod.get(method) ?? '', name, query);
+  const verb = watches ? 'watch' : resolveVerb(verbOfMethod.get(method) ?? '', name, query);
   return {
     verb,
     path,

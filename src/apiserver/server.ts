@@ -103,6 +103,8 @@ export class ApiServer {
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #peers = new WeakMap<object, Peer>();
   readonly #active = new Set<Active>();
+  /** Watches on connections that were upgraded. */
+  readonly #watches = new Set<AbortController>();
   /** Of the session whose socket is about to be told of. */
   #paired: SessionStreams | undefined;
   readonly #overdue: Overdue;
@@ -182,9 +184,10 @@ export class ApiServer {
     this.#stopping = true;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const active of this.#active) if (active.endless) active.controller.abort();
+    for (const watch of this.#watches) watch.abort();
     for (const session of this.#sessions) session.close();
     await new Promise<void>((resolve) => {
-      if (this.#active.size === 0) {
+      if (this.#active.size === 0 && this.#watches.size === 0) {
         resolve();
         return;
       }
@@ -252,7 +255,18 @@ export class ApiServer {
       const controller = new AbortController();
       socket.once('close', () => controller.abort(ended));
       const api = this.#requestOf(request, controller.signal);
-      answerUpgrade(this.#options.handler, api, { socket, head }).catch(() => socket.destroy());
+      const taken = () => this.#settled(socket, (done) => socket.once('drain', done));
+      const watching = (): void => {
+        if (this.#stopping) controller.abort();
+        this.#watches.add(controller);
+      };
+      const upgrade = { socket, head, taken, watching };
+      answerUpgrade(this.#options.handler, api, upgrade)
+        .catch(() => socket.destroy())
+        .finally(() => {
+          this.#watches.delete(controller);
+          this.#noteIdle();
+        });
     });
   }
 
@@ -299,9 +313,13 @@ export class ApiServer {
       active.controller.abort(ended);
       this.#active.delete(active);
       this.#overdue.remove(active);
-      if (this.#active.size === 0) this.#idle?.();
+      this.#noteIdle();
     });
     return active;
+  }
+
+  #noteIdle(): void {
+    if (this.#active.size === 0 && this.#watches.size === 0) this.#idle?.();
   }
 
   #requestOf(incoming: Incoming, signal: AbortSignal): ApiRequest {
@@ -392,7 +410,7 @@ export class ApiServer {
    * Waits until the client has taken what was written; one that takes nothing is dropped. False: it
    * has gone.
    */
-  #settled(outgoing: Outgoing, whenTaken: (done: () => void) => void): Promise<boolean> {
+  #settled(outgoing: Outgoing | Duplex, whenTaken: (done: () => void) => void): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (taken: boolean): void => {
         timer.cancel();
@@ -426,7 +444,7 @@ function dropBody(incoming: Incoming): void {
   else incoming.destroy();
 }
 
-function destroy(outgoing: Outgoing): void {
+function destroy(outgoing: Outgoing | Duplex): void {
   if (outgoing instanceof Http2ServerResponse) outgoing.stream?.destroy(new Error('cut off'));
   else outgoing.destroy();
 }

@@ -28,7 +28,7 @@ export interface SwaggerDocument {
 
 interface Parts {
   readonly hash: string;
-  /** gzip of lines: how many definitions, then names and JSON texts by turns. */
+  /** gzip of lines: how many there are of each section, then names and JSON texts by turns. */
   readonly packed: Buffer;
 }
 
@@ -136,24 +136,26 @@ export class Swagger {
     if (known?.hash === hash) return known;
     const document = this.#catalog.document(path);
     if (document === undefined) return undefined;
-    const { definitions, paths } = swaggerOf(parseJson(document).value as JsonObject);
-    const all = [...Object.entries(definitions), ...Object.entries(paths)];
-    const lines = all.flatMap(([name, value]) => [name, stringifyJson(value)]);
-    const count = Object.keys(definitions).length;
-    return { hash, packed: await pack(Buffer.from([count, ...lines].join('\n')), level) };
+    const parts = swaggerOf(parseJson(document).value as JsonObject);
+    const all = sections.map((section) => Object.entries(parts[section]));
+    const lines = all.flat().flatMap(([name, value]) => [name, stringifyJson(value)]);
+    const counts = all.map(({ length }) => length).join(' ');
+    return { hash, packed: await pack(Buffer.from([counts, ...lines].join('\n')), level) };
   }
 }
 
-/** Definitions, or paths, of all parts; of two with one name the first. */
-async function* entriesOf(
-  parts: readonly Parts[],
-  which: 'definitions' | 'paths',
-): AsyncGenerator<Named> {
+const sections = ['definitions', 'paths', 'parameters'] as const;
+type Section = (typeof sections)[number];
+
+/** What all parts have of one kind; of two with one name the first. */
+async function* entriesOf(parts: readonly Parts[], which: Section): AsyncGenerator<Named> {
   const seen = new Set<string>();
   for (const { packed } of parts) {
     const lines = (await unpack(packed)).toString('utf8').split('\n');
-    const first = 1 + 2 * Number(lines[0]);
-    const [from, to] = which === 'definitions' ? [1, first] : [first, lines.length];
+    const counts = lines[0]!.split(' ').map(Number);
+    const at = sections.indexOf(which);
+    const from = 1 + 2 * counts.slice(0, at).reduce((sum, count) => sum + count, 0);
+    const to = from + 2 * counts[at]!;
     for (let i = from; i < to; i += 2) {
       const name = lines[i]!;
       if (seen.has(name)) continue;
@@ -166,7 +168,7 @@ async function* entriesOf(
 async function jsonOf(parts: readonly Parts[]): Promise<Buffer> {
   const { swagger, info, ...after } = rest;
   const chunks = [Buffer.from(JSON.stringify({ swagger, info }).slice(0, -1))];
-  for (const which of ['paths', 'definitions'] as const) {
+  for (const which of ['paths', 'definitions', 'parameters'] as const) {
     let before = `,"${which}":{`;
     for await (const { name, text } of entriesOf(parts, which)) {
       chunks.push(Buffer.from(`${before}${JSON.stringify(name)}:${text}`));
@@ -180,12 +182,14 @@ async function jsonOf(parts: readonly Parts[]): Promise<Buffer> {
 
 async function protobufOf(parts: readonly Parts[]): Promise<Buffer> {
   const writer = new GnosticWriter();
-  for (const which of ['definitions', 'paths'] as const)
-    for await (const { name, text } of entriesOf(parts, which)) {
-      const value = parseJson(Buffer.from(text)).value as JsonObject;
-      if (which === 'paths') writer.path(name, value);
-      else writer.definition(name, value);
-    }
+  const write = {
+    parameters: (name: string, value: JsonObject) => writer.parameter(name, value),
+    definitions: (name: string, value: JsonObject) => writer.definition(name, value),
+    paths: (name: string, value: JsonObject) => writer.path(name, value),
+  };
+  for (const which of ['parameters', 'definitions', 'paths'] as const)
+    for await (const { name, text } of entriesOf(parts, which))
+      write[which](name, parseJson(Buffer.from(text)).value as JsonObject);
   writer.rest(rest);
   return writer.finish();
 }

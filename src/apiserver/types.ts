@@ -15,6 +15,8 @@ export interface ApiRequest {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: AsyncIterable<Buffer> | Buffer | undefined;
+  /** Counts what the body takes beside its bytes until the request is over. @throws Overload */
+  readonly hold?: (bytes: number) => void;
   readonly signal: AbortSignal;
   /** Subject of the verified client certificate, if one was shown. */
   readonly certificate?: Omit<ClientCertificate, 'notAfter'>;
@@ -24,6 +26,8 @@ export interface ApiRequest {
   readonly user?: User;
   /** Set by the in-process transport only: a watch may answer with `events` instead of bytes. */
   readonly wantsEvents?: boolean;
+  /** It asks for a WebSocket: a watch answers with its events one by one, not by batches. */
+  readonly webSocket?: boolean;
 }
 
 export interface ApiResponse {
@@ -40,6 +44,8 @@ export interface ApiResponse {
    * A watch: sent as it comes, never compressed, ended and not waited for when the server stops.
    */
   readonly endless?: boolean;
+  /** Each buffer of the body is an event by itself, as the request's WebSocket wants it. */
+  readonly messages?: 'text' | 'binary';
   /** What the body says, where it is at hand in parsed form: shared, never to be changed. */
   readonly object?: () => KubeObject;
   /** A watch's events as objects, when the request wanted them; the body is empty then. */

@@ -69,6 +69,11 @@ export async function respondWatch(
     const events = followed(frames, (batch) => [frames.events(batch)], follow);
     return { status: 200, headers, body: Buffer.alloc(0), events, endless: true };
   }
+  if (call.request.webSocket === true) {
+    const body = followed(frames, (batch) => frames.messages(batch), follow);
+    const messages = form.encoding === 'protobuf' ? 'binary' : 'text';
+    return { status: 200, headers, body, messages, endless: true };
+  }
   const { frames: cache } = call.parts;
   const join = cache.join.bind(cache);
   const body = followed(
@@ -195,6 +200,12 @@ class Frames {
         yield this.#item(event, share);
       }
     }
+  }
+
+  /** Each event by itself: what carries it says how long it is. */
+  *messages(events: readonly WatchEvent[]): Generator<Buffer> {
+    const lengthBytes = this.#form.encoding === 'protobuf' ? 4 : 0;
+    for (const frame of this.batch(events)) yield frame.subarray(lengthBytes);
   }
 
   error(status: Status): Buffer {

@@ -7,6 +7,7 @@ import { type Clock, sleep, type Timer } from '../base/clock.ts';
 import { messageOf } from '../base/errors.ts';
 import { type Logger, silentLogger } from '../base/log.ts';
 import { fraction, type Random } from '../base/random.ts';
+import { jsonExcess } from '../kube/json-weight.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { ApiError } from '../kube/status.ts';
 import { Cache, type Indexers, keyOf } from './cache.ts';
@@ -373,7 +374,7 @@ export class Informer<T = KubeObject> {
     if (event.type === 'DELETED') this.#drop(keyOf(object.metadata));
     else {
       unseen?.delete(keyOf(object.metadata));
-      this.#put(object, event.bytes?.length ?? 0);
+      this.#put(object, event.bytes === undefined ? 0 : this.#costOf(event.bytes));
     }
     // Before the end of the initial events their numbers are no point to resume from.
     if (unseen === undefined) this.#advance(object);
@@ -420,6 +421,14 @@ export class Informer<T = KubeObject> {
     for (const done of this.#syncWaiters) done();
     this.#syncWaiters.clear();
     return true;
+  }
+
+  /** Only where many are kept is it worth a look at each byte. */
+  #costOf(bytes: Buffer): number {
+    const { room, transform } = this.#options;
+    if (room === undefined || transform !== undefined) return bytes.length;
+    if (room.used < room.most / 32) return bytes.length;
+    return bytes.length + jsonExcess(bytes);
   }
 
   #put(object: KubeObject, length: number): void {

@@ -3,11 +3,12 @@
  * as ApiError.
  */
 import { encodeJson, parseJson } from '../kube/json.ts';
+import { jsonExcess } from '../kube/json-weight.ts';
 import type { KubeObject } from '../kube/object.ts';
 import { type PathParts, pathOf } from '../kube/resource.ts';
 import { ApiError } from '../kube/status.ts';
 import { type AnswerHeaders, errorOf, warningsOf } from './answer-error.ts';
-import type { Transport, TransportResponse } from './transport.ts';
+import { AnswerTooLongError, type Transport, type TransportResponse } from './transport.ts';
 
 export interface RestOptions {
   /** Its first word up to '/' is the default field manager in the server. */
@@ -20,6 +21,9 @@ export interface RestOptions {
    */
   readonly parse?: (bytes: Buffer) => unknown;
 }
+
+/** Shorter answers take little, whatever they are made of; bytes. */
+const weighedMin = 1024 * 1024;
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -261,6 +265,11 @@ export class RestClient {
       ...(options.onSent && { onSent: options.onSent }),
     });
     const bytes = await response.bytes();
+    if (
+      bytes.length > weighedMin &&
+      jsonExcess(bytes) > (response.held?.most ?? Number.POSITIVE_INFINITY)
+    )
+      throw new AnswerTooLongError('the answer takes too much memory');
     if (response.status >= 200 && response.status < 300) {
       return new Answer(response, bytes, this.#parse);
     }

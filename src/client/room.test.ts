@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { Budget } from '../base/budget.ts';
 import { StepClock } from '../base/clock.ts';
 import { SeededRandom } from '../base/random.ts';
+import type { KubeObject } from '../kube/object.ts';
 import { Informer } from './informer.ts';
 import { LineSplitter, LineTooLongError } from './lines.ts';
 import { RestClient } from './rest.ts';
@@ -18,13 +19,12 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
+function configMap(name: string): KubeObject {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' } };
+}
+
 function put(api: TinyApi, name: string, bytes = 4 * kibibyte): void {
-  api.put(path, {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name, namespace: 'default' },
-    data: { x: 'x'.repeat(bytes) },
-  });
+  api.put(path, { ...configMap(name), data: { x: 'x'.repeat(bytes) } });
 }
 
 function setUp() {
@@ -71,6 +71,20 @@ for (const watchList of ['served', 'refused'] as const)
     await informer.stop();
     assert.equal(room.used, 0);
   });
+
+test('objects that take far more than their length count as that', async () => {
+  const { room, api, informer } = setUp();
+  informer.start();
+  await informer.whenSynced();
+  const braces = Array(400).fill({});
+  for (let i = 0; i < 30; i++)
+    api.put(path, { ...configMap(`c${i}`), braces } as unknown as KubeObject);
+  await settle();
+  // A dozen of them, twenty times as long as they are, would be in memory.
+  assert.ok(informer.cache.size < 12, `${informer.cache.size}`);
+  assert.ok(room.used <= most);
+  await informer.stop();
+});
 
 test('what is gone, and what becomes smaller, gives room back', async () => {
   const { room, api, informer } = setUp();

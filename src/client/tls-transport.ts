@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { getCACertificates } from 'node:tls';
-import { type Dispatcher, Pool, ProxyAgent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { Budget } from '../base/budget.ts';
 import type { Clock, Timer } from '../base/clock.ts';
 import { type AnswerHeaders, errorOf } from './answer-error.ts';
@@ -16,6 +16,7 @@ import {
   type TransportResponse,
   type UpgradedConnection,
 } from './transport.ts';
+import { Pool, proxyAgent } from './undici.ts';
 
 export interface TlsTransportOptions {
   /**
@@ -227,7 +228,7 @@ export class TlsTransport implements Transport {
       maxHeaderSize: 64 * 1024,
     };
     if (options.proxyURL !== undefined) {
-      return new ProxyAgent({ ...shared, uri: options.proxyURL, requestTls: tls });
+      return proxyAgent({ ...shared, uri: options.proxyURL, requestTls: tls });
     }
     return new Pool(this.#origin, { ...shared, connect: tls });
   }

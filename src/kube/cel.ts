@@ -4,6 +4,7 @@
  */
 import { formats, quantities, semvers } from './cel/amounts.ts';
 import { check } from './cel/check.ts';
+import { estimateCost } from './cel/estimate.ts';
 import { lists } from './cel/lists.ts';
 import { literalProblems } from './cel/literals.ts';
 import { addresses, networks, urls } from './cel/network.ts';
@@ -165,6 +166,14 @@ export class Program {
     for (const part of this.checked.types.keys())
       if (part.kind === 'ident' && part.name === variable) return true;
     return false;
+  }
+
+  /**
+   * The most that it may cost, in units, up to 2^64. `root`: the type of all variables, with the
+   * sizes that its schema allows.
+   */
+  mostCost(root: Type): number {
+    return estimateCost(this.checked, root);
   }
 
   /** Never throws for what an expression does. A variable given as a function is read lazily. */

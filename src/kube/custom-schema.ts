@@ -1,6 +1,7 @@
 /** What kube-apiserver refuses in the schema of a custom kind, in its words. Pure. */
-import { compileRulesAt, ruledCauses } from './custom-rules.ts';
-import { deepEqual, stringifyJson } from './json.ts';
+import { countBelow, type Ruled, type RulePlace, ruledSchemaCauses } from './custom-rule-costs.ts';
+import { ruledCauses } from './custom-rules.ts';
+import { deepEqual } from './json.ts';
 import { isObject, type Json, type JsonObject, objectAt } from './object.ts';
 import { quoteGo } from './quote.ts';
 import { compileStandalone } from './schema-compile.ts';
@@ -33,28 +34,18 @@ export function schemaCauses(schema: JsonObject, path: string): StatusCause[] {
   const defaults = structural.length > 0 ? [] : defaultCauses(schema, path);
   causes.push(...structural, ...defaults);
   const check = new SchemaCheck();
-  check.schema(schema, { path, root: true, meta: false, defaults: '', uncorrelated: '' });
+  check.schema(schema, { path, root: true, meta: false, defaults: '', uncorrelated: '', count: 1 });
   causes.push(...check.causes);
   if (causes.length > 0) return causes;
   // Rules are compiled only against a schema that can be relied on.
-  for (const place of check.ruled) causes.push(...ruleCauses(place));
-  return causes;
+  return ruledSchemaCauses(check.ruled, path);
 }
 
-interface Place {
-  readonly path: string;
-  readonly root: boolean;
+interface Place extends RulePlace {
   /** Inside the schema of an object's metadata or type. */
   readonly meta: boolean;
   /** Why no default may stand here; '': one may. */
   readonly defaults: string;
-  /** The nearest place above that an older object cannot be compared from; '': there is none. */
-  readonly uncorrelated: string;
-}
-
-interface Ruled {
-  readonly schema: JsonObject;
-  readonly place: Place;
 }
 
 class SchemaCheck {
@@ -117,7 +108,7 @@ class SchemaCheck {
         `${path}.additionalProperties`,
         'additionalProperties and properties are mutual exclusive',
       );
-    const below = { ...place, root: false };
+    const below = { ...place, root: false, count: countBelow(schema, place.count) };
     if (isObject(more))
       this.schema(more, {
         ...below,
@@ -301,42 +292,6 @@ class SchemaCheck {
         this.causes.push(notSupported(`${at}.reason`, reason, reasons));
     }
   }
-}
-
-function ruleCauses({ schema, place }: Ruled): StatusCause[] {
-  const compiled = compileRulesAt(
-    schema,
-    place.root || schema['x-kubernetes-embedded-resource'] === true,
-  );
-  const causes: StatusCause[] = [];
-  for (const [i, each] of (compiled?.rules ?? []).entries()) {
-    const at = `${place.path}.x-kubernetes-validations[${i}]`;
-    const { rule } = each;
-    if (each.problem !== undefined) causes.push(invalidRule(`${at}.rule`, rule, each.problem));
-    if (each.messageProblem !== undefined)
-      causes.push(invalidRule(`${at}.messageExpression`, rule, each.messageProblem));
-    if (each.usesOldSelf && place.uncorrelated !== '') {
-      const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${place.uncorrelated}`;
-      causes.push(invalidValue(`${at}.rule`, rule.rule, why));
-    } else if (!each.usesOldSelf && rule.optionalOldSelf !== undefined) {
-      const why = 'may not be set if oldSelf is not used in rule';
-      causes.push(invalidValue(`${at}.optionalOldSelf`, rule.optionalOldSelf, why));
-    }
-  }
-  return causes;
-}
-
-/** With a rule repeated as kube-apiserver's own struct prints it. */
-function invalidRule(field: string, rule: JsonObject, why: string): StatusCause {
-  const shown = stringifyJson({
-    Rule: rule.rule ?? '',
-    Message: rule.message ?? '',
-    MessageExpression: rule.messageExpression ?? '',
-    Reason: rule.reason ?? null,
-    FieldPath: rule.fieldPath ?? '',
-    OptionalOldSelf: rule.optionalOldSelf ?? null,
-  }).replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`);
-  return { reason: 'FieldValueInvalid', message: `Invalid value: ${shown}: ${why}`, field };
 }
 
 /** Defaults have to be what their own schema allows. */

@@ -27,7 +27,11 @@ const response: Shape = { 1: { 2: { 1: schema } } };
 const operation: Shape = { 8: parameter, 9: { 1: named(response) }, 13: named(any) };
 const pathItem: Record<number, Shape> = { 9: parameter, 10: named(any) };
 for (const method of [2, 3, 4, 5, 6, 7, 8]) pathItem[method] = operation;
-const document: Shape = { 8: { 2: named(pathItem) }, 9: { 1: named(schema) } };
+const document: Shape = {
+  8: { 2: named(pathItem) },
+  9: { 1: named(schema) },
+  10: { 1: named(parameter[1]!) },
+};
 
 /** By field number; values that have no type of their own are left out: their YAML may differ. */
 function decoded(bytes: Buffer, shape: Shape): Record<number, unknown[]> {
@@ -53,7 +57,7 @@ function decoded(bytes: Buffer, shape: Shape): Record<number, unknown[]> {
   return fields;
 }
 
-test('definitions and paths are encoded as a real kube-apiserver encodes them', async (t) => {
+test('definitions, paths and parameters are encoded as a real kube-apiserver encodes them', async (t) => {
   if (!(await requireMembers(t, 'bare'))) return;
   const fleet = await startFleet({ members: [{ name: 'real', full: false }] });
   t.after(() => fleet.stop());
@@ -76,6 +80,7 @@ test('definitions and paths are encoded as a real kube-apiserver encodes them', 
   };
   compare(9, 1, (to, name) => to.definition(name, objectAt(json, 'definitions', name)!));
   compare(8, 2, (to, name) => to.path(name, objectAt(json, 'paths', name)!));
+  compare(10, 1, (to, name) => to.parameter(name, objectAt(json, 'parameters', name)!));
   assert.ok(compared > 1000, `${compared} compared`);
 });
 

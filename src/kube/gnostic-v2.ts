@@ -276,7 +276,11 @@ export class GnosticWriter {
     within(1, named(schema))(this.#out, 9, [name, definition]);
   }
 
-  /** What a document says beside its paths and definitions. */
+  parameter(name: string, parameter: JsonObject): void {
+    within(1, named(within(1, anyParameter)))(this.#out, 10, [name, parameter]);
+  }
+
+  /** What a document says beside its paths, definitions and parameters. */
   rest(document: JsonObject): void {
     for (const [number, key, write] of rest.toReversed())
       if (document[key] !== undefined) write(this.#out, number, document[key]);

@@ -18,6 +18,14 @@ export function goTypeOf(value: Json): string {
   return kindOf(value);
 }
 
+/** A number as fmt's %.2f prints it: halves go to the even digit. */
+export function fixedText(value: number, digits: number): string {
+  const exact = value.toFixed(50);
+  const end = exact.indexOf('.') + 1 + digits;
+  const isTie = /^50*$/.test(exact.slice(end)) && /[02468]$/.test(exact.slice(0, end));
+  return isTie ? exact.slice(0, end) : value.toFixed(digits);
+}
+
 /** Why the converter from maps to structs cannot put `found` into a Go field of type `wanted`. */
 export function conversionProblem(found: Json, wanted: string): string {
   const kind = kindOf(found);

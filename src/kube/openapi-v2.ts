@@ -3,11 +3,14 @@
  * words for is left out.
  */
 import { isObject, type Json, type JsonObject } from './object.ts';
+import { SharedParameters } from './openapi-v2-parameters.ts';
 
-/** Definitions and paths of one group version; documents have many definitions in common. */
+/** Of one group version; documents have many definitions and parameters in common. */
 export interface SwaggerParts {
   readonly definitions: JsonObject;
   readonly paths: JsonObject;
+  /** Those that paths refer to. */
+  readonly parameters: JsonObject;
 }
 
 /** kube-apiserver publishes no defaults in v2. */
@@ -22,8 +25,10 @@ export function swaggerOf(document: JsonObject): SwaggerParts {
   for (const [name, schema] of entriesOf(objectIn(document['components'])['schemas']))
     definitions[name] = definition(objectIn(schema));
   const paths: JsonObject = {};
-  for (const [path, item] of entriesOf(document['paths'])) paths[path] = pathItem(objectIn(item));
-  return { definitions, paths };
+  const shared = new SharedParameters();
+  for (const [path, item] of entriesOf(document['paths']))
+    paths[path] = pathItem(objectIn(item), shared);
+  return { definitions, paths, parameters: shared.all };
 }
 
 function definition(schema: JsonObject): JsonObject {
@@ -93,23 +98,24 @@ function firstType(alternatives: Json): Json | undefined {
   return types.includes('string') ? 'string' : types[0];
 }
 
-function pathItem(item: JsonObject): JsonObject {
+function pathItem(item: JsonObject, shared: SharedParameters): JsonObject {
   const result: JsonObject = {};
   for (const [key, value] of Object.entries(item)) {
-    if (key === 'parameters') result[key] = parametersOf(value);
-    else result[key] = isObject(value) ? operation(value) : value!;
+    if (key === 'parameters') result[key] = parametersOf(value, shared);
+    else result[key] = isObject(value) ? operation(value, shared) : value!;
   }
   return result;
 }
 
-function operation(given: JsonObject): JsonObject {
+function operation(given: JsonObject, shared: SharedParameters): JsonObject {
   const { parameters, requestBody, responses, ...rest } = given;
   const contents = entriesOf(responses).map(([, response]) =>
     objectIn(objectIn(response)['content']),
   );
   const produces = [...new Set(contents.flatMap((content) => Object.keys(content)))];
   const body = bodyOf(requestBody);
-  const all = [...(body === undefined ? [] : [body.parameter]), ...parametersOf(parameters)];
+  const own = body === undefined ? [] : [shared.refer(body.parameter)];
+  const all = [...own, ...parametersOf(parameters, shared)];
   return {
     ...rest,
     consumes: body?.consumes ?? ['*/*'],
@@ -145,11 +151,11 @@ function schemaIn(content: Json | undefined): JsonObject {
 }
 
 /** v2 says the type of a parameter beside its name. */
-function parametersOf(given: Json | undefined): JsonObject[] {
+function parametersOf(given: Json | undefined, shared: SharedParameters): JsonObject[] {
   if (!Array.isArray(given)) return [];
   return given.map((one) => {
     const { schema, ...rest } = objectIn(one);
-    return { ...rest, ...objectIn(schema) };
+    return shared.refer({ ...rest, ...objectIn(schema) });
   });
 }
 

@@ -26,9 +26,9 @@ export function refusingMemberNames(
     });
   };
   return {
-    get: async (context, ref) => {
+    get: async (context, ref, options) => {
       check(ref);
-      return backend.get(context, ref);
+      return backend.get(context, ref, options);
     },
     list: (context, request) => backend.list(context, request),
     watch: (context, request) => backend.watch(context, request),

@@ -9,12 +9,10 @@ import { fromOptions } from '../cli/output.ts';
 import { runProgram } from '../cli/program.ts';
 import { addAccessOptions } from './access-options.ts';
 import { addAuditOptions } from './audit-options.ts';
-import { sandboxCast } from './demo.ts';
 import { addDemo } from './demo-command.ts';
 import { createLogger } from './log.ts';
 import { type ServeFlags, serveOptions } from './options.ts';
 import { addRunningOptions } from './running-options.ts';
-import { serve } from './serve.ts';
 import { stopSignal } from './stop-signal.ts';
 
 const clock = new WallClock();
@@ -53,6 +51,8 @@ Examples:
       const options = fromOptions(() => serveOptions(flags));
       const log = createLogger(options.logLevel, options.logFormat);
       const stop = stopSignal();
+      // Clients' commands start without the server, and the server without the demo's sandbox.
+      const { serve } = await import('./serve.ts');
       const serving = await serve(options, { clock, random, log, version });
       output.line(`ready ${serving.url}`);
       await stop;
@@ -69,7 +69,11 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   terminal: { out: process.stdout, err: process.stderr, env: process.env },
   version,
   add: (program, context) => {
-    addDemo(program, context, { clock, random, startCast: sandboxCast });
+    addDemo(program, context, {
+      clock,
+      random,
+      startCast: async (parts) => (await import('./demo.ts')).sandboxCast(parts),
+    });
     addServe(program, context);
   },
 });

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { CommandContext } from '../cli/commands/join.ts';
-import { type Cast, runDemo } from './demo.ts';
+import type { Cast } from './demo.ts';
 import { createLogger } from './log.ts';
 import type { ServeContext } from './serve.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -43,6 +43,7 @@ Examples:
     .action(async (flags: Flags) => {
       const stays = flags.exit ? false : (flags.stay ?? process.stdout.isTTY === true);
       const context = { clock, random, log: createLogger('error') };
+      const { runDemo } = await import('./demo.ts');
       await runDemo({
         ...context,
         output,

@@ -17,6 +17,9 @@ const mebibyte = 1024 * 1024;
 /** No answer of a member needs more, bytes. */
 const answersMax = 64 * mebibyte;
 
+/** Every user can send the largest body that there is. */
+const bodiesMin = 16 * mebibyte;
+
 /** Bytes that the heap may grow to: `--max-old-space-size`, or what Node makes of the machine. */
 export function heapLimit(): number {
   return getHeapStatistics().heap_size_limit;
@@ -30,7 +33,7 @@ export function memoryShares(heapBytes: number): MemoryShares {
   const quarter = heapBytes / 4;
   const most = quarter / 2;
   return {
-    bodies: new Bodies(heapBytes / 8),
+    bodies: new Bodies(Math.max(heapBytes / 8, bodiesMin)),
     room: { most, own: 4 * mebibyte, pool: new Budget({ most: quarter }) },
     answers: {
       most: Math.min(most, answersMax),

@@ -332,6 +332,7 @@ function plain(value: unknown): unknown {
     return (
       value
         .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'UID')
+        .replace(/current: \d+/, 'current: RV')
         .replace(/in record \(\d+\)/, 'in record (RV)')
         .replace(/in object meta: \d+/, 'in object meta: RV')
         .replace(/Code: 4, Key: \S+, ResourceVersion: 0, /, '')

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { OpenWebhook } from '../apiserver/admission/webhook-calls.ts';
+import { forKubeconfig } from '../apiserver/auth/certificates.ts';
 import { loadPki, type ServerPki } from '../apiserver/auth/pki-files.ts';
 import { TokenFile } from '../apiserver/auth/token-file.ts';
 import { RequestLog } from '../apiserver/request-log.ts';
@@ -230,6 +231,6 @@ function adminKubeconfig(server: string, pki: ServerPki): string {
     name: 'ubernetes',
     server,
     ca: pki.authority,
-    clientCertificate: { cert: pki.admin.certificate, key: pki.admin.key },
+    clientCertificate: { cert: pki.admin.certificate, key: forKubeconfig(pki.admin.key) },
   });
 }

@@ -81,13 +81,21 @@ export class Templates {
 
   #refresh(): void {
     const { types, travels } = this.#options;
+    const served = new Set<string>();
     for (const type of types.list()) {
       if (!type.verbs.includes('list') || !type.verbs.includes('watch') || !travels(type)) continue;
       const key = groupResource(type);
+      served.add(key);
       const known = this.#informers.get(key);
       if (known !== undefined && known.type.version === type.version) continue;
       void known?.informer.stop();
       this.#informers.set(key, { type, informer: this.#inform(type) });
+    }
+    // A type goes after its objects: whoever has not heard of their end yet follows on.
+    for (const [key, { informer }] of [...this.#informers]) {
+      if (served.has(key) || !informer.synced || informer.cache.size > 0) continue;
+      this.#informers.delete(key);
+      void informer.stop();
     }
   }
 

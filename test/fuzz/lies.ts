@@ -12,6 +12,8 @@ interface Piece {
 export type Lie = (body: Buffer, dice: Dice) => Iterable<Piece>;
 
 const mebibyte = Buffer.alloc(1024 * 1024, 0x20);
+/** JSON that takes twenty times its length once it is parsed. */
+const braces = Buffer.from(',{}'.repeat(100_000));
 const forever = Number.POSITIVE_INFINITY;
 
 function* repeated(piece: Piece, times: number): Generator<Piece> {
@@ -44,6 +46,12 @@ export const rawLies: Readonly<Record<string, Lie>> = {
     yield { bytes: head('200 OK') };
     yield { bytes: '{"items":[' };
     yield* repeated({ bytes: mebibyte }, 2000);
+  },
+  'a body of braces': function* () {
+    yield { bytes: head('200 OK') };
+    yield { bytes: '{"items":[{}' };
+    yield* repeated({ bytes: braces }, 200);
+    yield { bytes: ']}' };
   },
   'a body that drips': function* () {
     yield { bytes: head('200 OK', 'Content-Length: 100000') };
@@ -184,6 +192,15 @@ export const frameLies: Readonly<Record<string, Frames>> = {
         `{"type":"ADDED","object":${object(`{"name":"flood-${start + i}","namespace":"tenant-b","uid":"${start + i}","resourceVersion":"${start + i}","labels":{"ubernetes.dev/federation":"lie"}}`, `,"data":{"x":"${'y'.repeat(3000)}"}`)}}\n`,
       20_000,
     );
+  },
+  'objects of braces': (dice) => {
+    const start = dice.between(0, 1e9);
+    const more = `,"data":[{}${braces.subarray(0, 30_000)}]`;
+    return flood((i) => {
+      const id = start + i;
+      const metadata = `{"name":"braces-${id}","namespace":"tenant-b","uid":"${id}","resourceVersion":"${id}"}`;
+      return `{"type":"ADDED","object":${object(metadata, more)}}\n`;
+    }, 2000);
   },
   'an end at once': () => [],
 };

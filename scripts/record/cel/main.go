@@ -113,7 +113,7 @@ func answerOf(e *cel.Env, s *schema.Structural, expression string, self interfac
 	}
 	results, err := schemacel.Compile(&rule, model.SchemaDeclType(s, false), 1000000,
 		environment.MustBaseEnvSet(version.MajorMinor(1, 36)), schemacel.NewExpressionsEnvLoader())
-	if err == nil && len(results) == 1 && results[0].Error == nil && ast.OutputType() == cel.BoolType {
+	if err == nil && len(results) == 1 && results[0].Error == nil {
 		a.MaxCost = fmt.Sprint(results[0].MaxCost)
 	}
 	return a

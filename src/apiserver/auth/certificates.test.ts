@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,12 +8,28 @@ import { connect, createServer } from 'node:tls';
 import { StepClock } from '../../base/clock.ts';
 import { UserError } from '../../base/errors.ts';
 import { SeededRandom } from '../../base/random.ts';
-import { createAuthority, generateKeys, issueClient, issueServing, pemOf } from './certificates.ts';
+import {
+  createAuthority,
+  exportKey,
+  forKubeconfig,
+  generateKeys,
+  issueClient,
+  issueServing,
+  pemOf,
+} from './certificates.ts';
 import { loadPki } from './pki-files.ts';
 import { keyId } from './service-account-tokens.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const validity = { now, days: 30, serial: Buffer.alloc(16, 0xff) };
+
+test("a kubeconfig's key says in its first line of which algorithm it is", async () => {
+  const { privateKey } = await generateKeys();
+  const pem = await exportKey(privateKey);
+  const shown = forKubeconfig(pem);
+  assert.match(shown, /^-----BEGIN EC PRIVATE KEY-----\n/);
+  assert.ok(createPrivateKey(shown).equals(createPrivateKey(pem)));
+});
 
 test('what the authority issues verifies against it, with the names that were asked for', async () => {
   const keys = await generateKeys();

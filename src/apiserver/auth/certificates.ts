@@ -3,7 +3,7 @@
  * passed in.
  */
 import 'reflect-metadata';
-import type { webcrypto } from 'node:crypto';
+import { createPrivateKey, type webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
   AuthorityKeyIdentifierExtension,
@@ -57,6 +57,14 @@ export async function exportKey(key: CryptoKey): Promise<string> {
   const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', key)).toString('base64');
   const lines = der.match(/.{1,64}/g)!.join('\n');
   return `-----BEGIN PRIVATE KEY-----\n${lines}\n-----END PRIVATE KEY-----\n`;
+}
+
+/**
+ * The key as kubeconfigs of Kubernetes distributions hold such keys: clients in Java take one in
+ * PKCS #8 for a key of RSA.
+ */
+export function forKubeconfig(key: string): string {
+  return createPrivateKey(key).export({ type: 'sec1', format: 'pem' }).toString();
 }
 
 /** @throws when the text is no PKCS #8 key of P-256 */

@@ -5,6 +5,7 @@
 
 import { boundedBytes } from '../../base/bounded-bytes.ts';
 import { goKind, type ParsedJson, parseJson, summaryOf } from '../../kube/json.ts';
+import { jsonExcess } from '../../kube/json-weight.ts';
 import { isObject, type Json, type JsonObject, type KubeObject } from '../../kube/object.ts';
 import { decodeProtobuf, hasProtobuf } from '../../kube/protobuf.ts';
 import { quoteGo } from '../../kube/quote.ts';
@@ -17,6 +18,9 @@ import type { ApiRequest } from '../types.ts';
 
 /** kube-apiserver's own limit, in bytes. */
 export const bodyMax = 3 * 1024 * 1024;
+
+/** Smaller bodies take little, whatever they are made of; bytes. */
+const weighedMin = 64 * 1024;
 
 const accepted = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
 
@@ -37,7 +41,9 @@ export async function readBody(request: ApiRequest, limit = bodyMax): Promise<Bu
     return body;
   }
   try {
-    return await boundedBytes(body, limit, () => tooLarge(limit));
+    const bytes = await boundedBytes(body, limit, () => tooLarge(limit));
+    if (bytes.length > weighedMin) request.hold?.(jsonExcess(bytes));
+    return bytes;
   } catch (error) {
     if (error instanceof ApiError || error instanceof Overload) throw error;
     throw new ApiError('BadRequest', 'unexpected EOF', { cause: error });

@@ -113,8 +113,15 @@ export class Collections {
     this.#objects.set(value, object);
   }
 
-  /** Resolves when the revision is there; 504 when it takes too long. */
-  async reach(revision: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when the revision is there. `asked`: the served version that stands for it.
+   * @throws ApiError 504 when it takes too long
+   */
+  async reach(
+    revision: number,
+    signal: AbortSignal,
+    asked = servedVersion(revision),
+  ): Promise<void> {
     if (revision <= this.#revision) return;
     const ended = new AbortController();
     const waiter: Waiter = { revision, wake: () => ended.abort() };
@@ -122,7 +129,7 @@ export class Collections {
     await sleep(this.#clock, futureWaitMs, AbortSignal.any([signal, ended.signal])).catch(() => {});
     this.#waiters.delete(waiter);
     signal.throwIfAborted();
-    if (revision > this.#revision) throw tooLarge(revision, this.#revision);
+    if (revision > this.#revision) throw tooLarge(asked, this.#revision);
   }
 
   async #load(resource: Resource, prefix: string, late: Change[]): Promise<LiveCollection> {
@@ -189,9 +196,8 @@ function collectionPrefix(key: string): string {
   return resource < 0 ? '' : key.slice(0, resource + 1);
 }
 
-function tooLarge(wanted: number, current: number): ApiError {
-  const texts = [servedVersion(wanted), servedVersion(current)];
-  const message = `Too large resource version: ${texts[0]}, current: ${texts[1]}`;
+function tooLarge(asked: string, current: number): ApiError {
+  const message = `Too large resource version: ${asked}, current: ${servedVersion(current)}`;
   return new ApiError('Timeout', `Timeout: ${message}`, {
     details: {
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],

@@ -33,7 +33,8 @@ export function decodeContinue(token: string): ContinueToken {
     );
   if (found === null) throw badToken('incorrect encoding');
   const [, version, rv, start, left] = found;
-  if (version !== metaVersion) throw badToken('server does not recognize this encoded version');
+  if (version !== metaVersion)
+    throw badToken(`server does not recognize this encoded version ${version}`);
   let key: unknown;
   try {
     key = JSON.parse(start!);

@@ -84,7 +84,7 @@ export class Lists {
     const { resourceVersion = '' } = request;
     if (resourceVersion !== '') {
       const revision = askedRevision(resourceVersion);
-      await this.#collections.reach(revision, signal);
+      await this.#collections.reach(revision, signal, resourceVersion);
       if (request.resourceVersionMatch === 'Exact') return { revision, start: '', left: undefined };
     }
     return { revision: this.#collections.revision, start: '', left: undefined };

@@ -2,7 +2,7 @@
  * Served resourceVersion = store revision × 2^20 + n; commits have n = 0, what is between them n ≥
  * 1.
  */
-import { badRequest } from '../../kube/status.ts';
+import { ApiError } from '../../kube/status.ts';
 
 const step = 2 ** 20;
 /** Below it, the product with `step` is exact in a double. */
@@ -12,13 +12,17 @@ export function servedVersion(revision: number): string {
   return String(revision < exactRevisions ? revision * step : BigInt(revision) << 20n);
 }
 
-/** The store revision that a served version is the state of, rounded down. @throws ApiError 400 */
+/** The store revision that a served version is the state of, rounded down. @throws ApiError 500 */
 export function revisionOf(version: string): number {
   if (!/^\d{1,19}$/.test(version)) {
-    throw badRequest(
-      `resourceVersion: Invalid value: ${JSON.stringify(version)}: ` +
-        `strconv.ParseUint: parsing ${JSON.stringify(version)}: invalid syntax`,
-    );
+    const text = JSON.stringify(version);
+    // As kube-apiserver, which says it without a reason.
+    throw ApiError.fromStatus({
+      ...{ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500 },
+      message:
+        `resourceVersion: Invalid value: ${text}: ` +
+        `strconv.ParseUint: parsing ${text}: invalid syntax`,
+    });
   }
   if (version.length <= 15) return Math.floor(Number(version) / step);
   return Number(BigInt(version) >> 20n);

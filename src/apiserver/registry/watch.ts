@@ -52,7 +52,7 @@ export class Watches {
     // An unset or zero version has always meant: first what stands, unless the client says
     // otherwise.
     const initial = sendInitialEvents ?? from === 0;
-    if (initial && !(await this.#reached(from, signal))) return nothing();
+    if (initial && !(await this.#reached(from, signal, request.resourceVersion))) return nothing();
     // From here on nothing waits, so that the state, its revision and the watcher belong together.
     const state = initial ? standing(live, selection) : undefined;
     const now = collections.revision;
@@ -83,9 +83,13 @@ export class Watches {
   }
 
   /** False when the watch ended before the state was there. @throws ApiError 504 */
-  async #reached(revision: number, signal: AbortSignal): Promise<boolean> {
+  async #reached(
+    revision: number,
+    signal: AbortSignal,
+    asked: string | undefined,
+  ): Promise<boolean> {
     try {
-      await this.#options.collections.reach(revision, signal);
+      await this.#options.collections.reach(revision, signal, asked);
       return true;
     } catch (error) {
       if (error instanceof ApiError || !signal.aborted) throw error;

@@ -138,18 +138,39 @@ function object(schema: JsonObject, name: string): Sized | undefined {
   return { type: objectType(name, fields), least };
 }
 
+/** The longest name of an object. */
+const longestName = 253;
+
 function withMeta(schema: JsonObject): JsonObject {
+  const properties = objectAt(schema, 'properties') ?? {};
+  const { apiVersion, kind, metadata } = properties;
+  const declared = objectAt(metadata, 'properties') ?? {};
+  const { name, generateName } = declared;
+  const texts = [kind, apiVersion, name, generateName];
+  if (typeOfIn(metadata) === 'object' && texts.every((each) => typeOfIn(each) === 'string'))
+    return schema;
   const string: JsonObject = { type: 'string' };
-  const metadata: JsonObject = {
+  const named: JsonObject = {
     type: 'object',
-    properties: { name: string, generateName: string },
+    properties: {
+      name: capped(name, longestName),
+      generateName: capped(generateName, longestName - 1),
+    },
   };
-  const properties = { ...objectAt(schema, 'properties') };
   return {
     ...schema,
     type: 'object',
-    properties: { ...properties, apiVersion: string, kind: string, metadata },
+    properties: { ...properties, apiVersion: string, kind: string, metadata: named },
   };
+}
+
+function typeOfIn(schema: Json | undefined): Json | undefined {
+  return isObject(schema) ? schema.type : undefined;
+}
+
+function capped(declared: Json | undefined, most: number): JsonObject {
+  const own = isObject(declared) ? declared.maxLength : undefined;
+  return { type: 'string', maxLength: typeof own === 'number' ? Math.min(own, most) : most };
 }
 
 function text(schema: JsonObject): Sized {
