@@ -88,19 +88,12 @@ export class FieldSet {
       hash = (hash + Math.imul(numberOf(element) ^ Math.imul(child.#number, mix), mix)) | 0;
     }
     const known = heldOnce.get(hash);
-    if (known !== undefined && known.#isMadeOf(set)) return known;
+    if (known !== undefined && isMadeOf(known, set)) return known;
     if (heldOnce.size >= heldOnceMax) heldOnce.clear();
     lastSet++;
     set.#number = lastSet;
     heldOnce.set(hash, set);
     return set;
-  }
-
-  #isMadeOf(other: FieldSet): boolean {
-    if (this.member !== other.member || this.children.size !== other.children.size) return false;
-    for (const [element, child] of other.children)
-      if (this.children.get(element) !== child) return false;
-    return true;
   }
 
   /** A set whose children are still to come; never empty in the end. */
@@ -228,6 +221,13 @@ export class FieldSet {
     if (fields === undefined || fields === null) return FieldSet.empty;
     return decodeLevel(fields, 0, true);
   }
+}
+
+/** Whether two sets are made of the same parts, each held once. */
+function isMadeOf(a: FieldSet, b: FieldSet): boolean {
+  if (a.member !== b.member || a.children.size !== b.children.size) return false;
+  for (const [element, child] of b.children) if (a.children.get(element) !== child) return false;
+  return true;
 }
 
 function decodeLevel(fields: Json, depth: number, root: boolean): FieldSet {
