@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { apiserverPage } from './apiserver-page.ts';
 import { conformancePage } from './conformance-page.ts';
 import { cell, type Figure, type Result, type Row, sourceOf, tableOf } from './figure.ts';
+import { simulationPage } from './simulation-page.ts';
 
 const reference = new URL('../docs/reference/', import.meta.url);
 
@@ -46,6 +47,7 @@ export const pages = [
     make: apiserverPage('propagating'),
   },
   { json: 'conformance.json', page: 'conformance.md', make: conformancePage },
+  { json: 'simulation.json', page: 'simulation.md', make: simulationPage },
 ] as const;
 
 export function read(name: string): string {
