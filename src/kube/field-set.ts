@@ -60,6 +60,8 @@ export class FieldSet {
   readonly children: Children;
   /** Of one that is held once for all that are equal to it; 0: not known to be. */
   #number = 0;
+  /** Its FieldsV1, where it is held once. */
+  #written: JsonObject | undefined;
 
   private constructor(member: boolean, children: Children) {
     this.member = member;
@@ -202,17 +204,17 @@ export class FieldSet {
     for (const element of elements) yield* this.children.get(element)!.paths([...prefix, element]);
   }
 
-  /**
-   * FieldsV1, its elements in kube-apiserver's order. Made anew each time: while equal sets shared
-   * one, the same fleet went differently from run to run, and a status stayed old (fleet 40452).
-   */
+  /** FieldsV1, its elements in kube-apiserver's order; shared, so that it may not be changed. */
   encode(): JsonObject {
+    if (this.#written !== undefined) return this.#written;
     const out: JsonObject = {};
     if (this.member && this.children.size > 0) out['.'] = nothing;
     for (const element of sorted([...this.children.keys()])) {
       const set = this.children.get(element)!;
       out[element] = set.children.size === 0 ? nothing : set.encode();
     }
+    // Frozen, so that whoever would change it for all is noticed.
+    if (this.#number !== 0) this.#written = Object.freeze(out) as JsonObject;
     return out;
   }
 

@@ -36,3 +36,11 @@ test('a field named __proto__ is a field like any other', () => {
   assert.deepEqual(JSON.stringify(shared), '{"__proto__":{"a":"x"},"b":2}');
   assert.equal(Object.getPrototypeOf(shared), Object.prototype);
 });
+
+test('what a server in this process holds frozen is left as it is', () => {
+  const frozen = Object.freeze({ 'f:spec': { 'f:replicas': {} } });
+  const known = { fields: { 'f:spec': { 'f:replicas': {} } }, other: 1 };
+  const shared = shareParts({ fields: frozen, other: 2 }, known) as typeof known;
+  assert.equal(shared.fields, frozen);
+  assert.deepEqual(shared, { ...known, other: 2 });
+});

@@ -26,6 +26,8 @@ function shareItems(value: Json[], known: Json[]): Json[] {
 }
 
 function shareFields(value: JsonObject, known: JsonObject): JsonObject {
+  // From a server in this process: held once by itself, and not to be changed.
+  if (Object.isFrozen(value)) return value;
   let same = true;
   let fields = 0;
   for (const field in value) {
