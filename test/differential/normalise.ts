@@ -109,9 +109,14 @@ function text(words: string): string {
   return words
     .replace(quoted, (_all, json: string) => `Invalid value: ${quotedObject(json)}`)
     .replace(misfits, misfitsWithoutOrder)
+    .replace(goText, '$1string')
     .replace(uuid, '*')
     .replace(/(ResourceVersion in (?:record \(|object meta: ))\d+/g, '$1*');
 }
+
+/** What Go's source calls a type of text (`v1.DeviceTaintEffect`) stands in no OpenAPI document. */
+const goText =
+  /(cannot unmarshal (?:bool|number|array|object) into Go struct field \S+ of type )(?:\w+\.)+[A-Z]\w*$/;
 
 const misfits = /(?<=^failed to create typed patch object \([^)]*\): )[\s\S]*$/;
 
