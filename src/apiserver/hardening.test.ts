@@ -219,7 +219,7 @@ test('more streams than allowed wait on the client, and others are served', asyn
   assert.ok(reached.inside <= 10, `${reached.inside} at one time`);
 });
 
-test('a watch over a connection that wants to be upgraded is refused, not collected', async () => {
+test('a watch over a WebSocket that is none is refused, not collected', async () => {
   let returned = false;
   async function* events(): AsyncGenerator<Buffer> {
     try {
@@ -231,7 +231,7 @@ test('a watch over a connection that wants to be upgraded is refused, not collec
   await serve({}, async () => {
     const body = events();
     await body.next();
-    return { status: 200, headers: {}, body, endless: true };
+    return { status: 200, headers: {}, body, endless: true, messages: 'text' };
   });
   const answer = await say(
     'GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
