@@ -14,7 +14,7 @@ export class FrameCache {
   /** The newest last. */
   readonly #joined: { readonly frames: readonly Buffer[]; readonly bytes: Buffer }[] = [];
 
-  constructor(limitBytes = 16 * 1024 * 1024) {
+  constructor(limitBytes = 4 * 1024 * 1024) {
     this.#limit = limitBytes;
   }
 

@@ -75,7 +75,7 @@ function fold(
 ): FoldExpr {
   const [variable, second] = variables.map(variableOf);
   if (second !== undefined && second === variable)
-    throw new MacroError(variables[1]!.at, 'duplicate variable name: ' + second);
+    throw new MacroError(variables[1]!.at, `duplicate variable name: ${second}`);
   return { kind: 'fold', at, range, variable: variable!, second, accumulator, ...parts };
 }
 
