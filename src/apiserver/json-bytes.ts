@@ -3,6 +3,7 @@
  * changes.
  */
 import { assert } from '../base/errors.ts';
+import { closingQuote } from '../kube/json-text.ts';
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -43,21 +44,13 @@ function endOfObject(bytes: Buffer, start: number): number {
   let depth = 0;
   for (let at = start; at < bytes.length; at++) {
     const byte = bytes[at];
-    if (byte === quote) at = endOfString(bytes, at);
-    else if (byte === openBrace) depth++;
+    if (byte === quote) {
+      at = closingQuote(bytes, at);
+      assert(at >= 0, 'canonical bytes close their strings');
+    } else if (byte === openBrace) depth++;
     else if (byte === closeBrace && --depth === 0) return at + 1;
   }
   assert(false, 'canonical bytes are whole');
-}
-
-/** The offset of the quote that closes the string which opens at `start`. */
-function endOfString(bytes: Buffer, start: number): number {
-  for (let end = bytes.indexOf(quote, start + 1); end >= 0; end = bytes.indexOf(quote, end + 1)) {
-    let slashes = 0;
-    while (bytes[end - 1 - slashes] === backslash) slashes++;
-    if (slashes % 2 === 0) return end;
-  }
-  assert(false, 'canonical bytes close their strings');
 }
 
 /** Compact JSON indented by two spaces, with a newline at its end. */

@@ -2,9 +2,9 @@
  * JSON that takes far more memory once it is parsed than its length says: up to twenty times as
  * much, when it is made of little more than braces.
  */
+import { closingQuote } from './json-text.ts';
 
 const quote = 0x22;
-const backslash = 0x5c;
 const openBrace = 0x7b;
 const openBracket = 0x5b;
 const comma = 0x2c;
@@ -26,23 +26,12 @@ export function jsonExcess(json: Buffer): number {
   let weight = json.length;
   for (let i = 0; i < json.length; i++) {
     const byte = json[i]!;
-    if (byte === quote) i = endOfText(json, i);
-    else if (byte === openBrace || byte === openBracket) weight += containerBytes;
+    if (byte === quote) {
+      const end = closingQuote(json, i);
+      i = end < 0 ? json.length : end;
+    } else if (byte === openBrace || byte === openBracket) weight += containerBytes;
     else if (byte === comma) weight += valueBytes;
     else if (byte === colon) weight += fieldBytes;
   }
   return Math.max(0, weight - usual * json.length);
-}
-
-/** Where the text that begins at `start` ends. */
-function endOfText(json: Buffer, start: number): number {
-  let end = json.indexOf(quote, start + 1);
-  while (end > 0 && isEscaped(json, end)) end = json.indexOf(quote, end + 1);
-  return end < 0 ? json.length : end;
-}
-
-function isEscaped(json: Buffer, at: number): boolean {
-  let before = at;
-  while (json[before - 1] === backslash) before--;
-  return (at - before) % 2 === 1;
 }

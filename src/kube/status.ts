@@ -155,6 +155,12 @@ export function conflict(type: Named, name: string, why: string): ApiError {
   });
 }
 
+/** 500 as kube-apiserver tells of an error that has no reason. */
+export function withoutReason(message: string): ApiError {
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure' } as const;
+  return ApiError.fromStatus({ ...status, message, code: 500 });
+}
+
 export function badRequest(message: string): ApiError {
   return new ApiError('BadRequest', message);
 }

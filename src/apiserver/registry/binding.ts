@@ -9,7 +9,7 @@ import {
   valueAt,
 } from '../../kube/object.ts';
 import { quoteGo } from '../../kube/quote.ts';
-import { ApiError, badRequest, conflict } from '../../kube/status.ts';
+import { badRequest, conflict, withoutReason } from '../../kube/status.ts';
 import { timestamp } from './prepare.ts';
 
 const pods = { group: '', resource: 'pods' };
@@ -21,12 +21,7 @@ export function podOfBinding(binding: KubeObject, pathName: string): string {
   if (pathName !== '' && name !== pathName)
     throw badRequest('name in URL does not match name in Binding object');
   const problem = problemOf(objectAt(binding, 'target') ?? {});
-  // As kube-apiserver, which says it without a reason.
-  if (problem !== undefined)
-    throw ApiError.fromStatus({
-      ...{ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure' },
-      ...{ message: problem, code: 500 },
-    });
+  if (problem !== undefined) throw withoutReason(problem);
   return name;
 }
 

@@ -9,7 +9,7 @@ import {
   valueAt,
 } from '../../kube/object.ts';
 import { labelSelectorFrom, matchLabels } from '../../kube/selector.ts';
-import { ApiError } from '../../kube/status.ts';
+import { ApiError, withoutReason } from '../../kube/status.ts';
 import { timestamp } from './prepare.ts';
 
 /** Evictions that a budget remembers until its controller has seen the pods go. */
@@ -34,12 +34,10 @@ export function budgetToAsk(
   if (idle || pod.metadata.deletionTimestamp !== undefined) return undefined;
   const [budget, ...others] = budgetsOf(pod, budgets);
   if (others.length > 0)
-    throw ApiError.fromStatus({
-      ...{ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500 },
-      message:
-        'This pod has more than one PodDisruptionBudget, ' +
+    throw withoutReason(
+      'This pod has more than one PodDisruptionBudget, ' +
         'which the eviction subresource does not support.',
-    });
+    );
   return budget === undefined || sparesUnready(pod, budget) ? undefined : budget;
 }
 

@@ -2,7 +2,7 @@
  * Served resourceVersion = store revision × 2^20 + n; commits have n = 0, what is between them n ≥
  * 1.
  */
-import { ApiError } from '../../kube/status.ts';
+import { withoutReason } from '../../kube/status.ts';
 
 const step = 2 ** 20;
 /** Below it, the product with `step` is exact in a double. */
@@ -16,13 +16,9 @@ export function servedVersion(revision: number): string {
 export function revisionOf(version: string): number {
   if (!/^\d{1,19}$/.test(version)) {
     const text = JSON.stringify(version);
-    // As kube-apiserver, which says it without a reason.
-    throw ApiError.fromStatus({
-      ...{ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500 },
-      message:
-        `resourceVersion: Invalid value: ${text}: ` +
-        `strconv.ParseUint: parsing ${text}: invalid syntax`,
-    });
+    throw withoutReason(
+      `resourceVersion: Invalid value: ${text}: strconv.ParseUint: parsing ${text}: invalid syntax`,
+    );
   }
   if (version.length <= 15) return Math.floor(Number(version) / step);
   return Number(BigInt(version) >> 20n);
