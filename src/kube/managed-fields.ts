@@ -11,10 +11,10 @@ import {
   type Owners,
   reconcileSet,
   setFields,
-  timeText,
 } from './owners.ts';
 import { apiVersionOf } from './resource.ts';
 import type { TypeSchema } from './schema.ts';
+import { formatTime } from './time.ts';
 import { TypedError } from './typed.ts';
 import { type Comparison, compareTyped } from './typed-compare.ts';
 
@@ -146,7 +146,7 @@ function giveToUpdater(owners: Owners, changes: Comparisons, options: Updater): 
       operation: 'Update',
       apiVersion,
       subresource: options.subresource ?? '',
-      time: timeText(options.now),
+      time: formatTime(options.now),
       source: undefined,
     };
     const identity = identityOf(self);

@@ -123,11 +123,6 @@ function secondsOf(owner: Owner): number {
   return Number.isNaN(time) ? 0 : Math.floor(time / 1000);
 }
 
-/** RFC 3339 in whole seconds, as metadata holds times. */
-export function timeText(now: number): string {
-  return `${new Date(now).toISOString().slice(0, 19)}Z`;
-}
-
 /** The same owner with other fields; removed from `owners` when none are left. */
 export function setFields(owners: Owners, identity: string, set: FieldSet): void {
   const owner = owners.get(identity);

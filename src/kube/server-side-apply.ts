@@ -20,11 +20,11 @@ import {
   type Owners,
   reconcileSet,
   setFields,
-  timeText,
 } from './owners.ts';
 import { apiVersionOf, parseApiVersion } from './resource.ts';
 import type { SchemaNode, TypeSchema } from './schema.ts';
 import { ApiError, badRequest } from './status.ts';
+import { formatTime } from './time.ts';
 import { TypedError } from './typed.ts';
 import { joinProblems, typedProblems } from './typed-check.ts';
 import { fieldsOf, withNamedFields } from './typed-fields.ts';
@@ -234,7 +234,7 @@ class Apply {
   }
 
   #touch(owners: Owners, self: Owner): void {
-    const time = timeText(this.#options.now);
+    const time = formatTime(this.#options.now);
     if (self.time !== time) owners.set(this.#identity, { ...self, time, source: undefined });
   }
 

@@ -15,9 +15,9 @@ import type { Random } from '../base/random.ts';
 import { Informer } from '../client/informer.ts';
 import type { RestClient } from '../client/rest.ts';
 import { isObject, type JsonObject, type KubeObject, valueAt } from '../kube/object.ts';
-import { timeText } from '../kube/owners.ts';
 import { pathOf } from '../kube/resource.ts';
 import { isApiError } from '../kube/status.ts';
+import { formatTime } from '../kube/time.ts';
 import { Controller, type ReconcileResult } from '../reconcile/controller.ts';
 
 const hourMs = 3_600_000;
@@ -101,7 +101,7 @@ export class CertificateSigner {
     const parsed = parseSigningRequest(String(valueAt(request, 'spec', 'request') ?? ''));
     if (wrong !== undefined || typeof parsed === 'string') {
       const message = wrong ?? 'the request cannot be read';
-      return { conditions: [...conditionsOf(request), failure(message, timeText(clock.now()))] };
+      return { conditions: [...conditionsOf(request), failure(message, formatTime(clock.now()))] };
     }
     const certificate = await issueRequested(parsed, {
       authority,

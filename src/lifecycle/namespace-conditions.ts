@@ -1,7 +1,7 @@
 /** What a terminating namespace says about itself, in kube-controller-manager's words. */
 import type { JsonObject } from '../kube/object.ts';
-import { timeText } from '../kube/owners.ts';
 import type { ResourceType } from '../kube/resource.ts';
+import { formatTime } from '../kube/time.ts';
 
 /** What deleting everything of one type left behind. */
 export interface Remains {
@@ -64,7 +64,7 @@ export function namespaceConditions(
       return known;
     changed = true;
     const same = known?.['status'] === said.status;
-    const lastTransitionTime = same ? known!['lastTransitionTime']! : timeText(nowMs);
+    const lastTransitionTime = same ? known!['lastTransitionTime']! : formatTime(nowMs);
     return { type, ...said, lastTransitionTime };
   });
   if (!changed) return undefined;

@@ -2,8 +2,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { KubeObject, OwnerReference } from '../kube/object.ts';
-import { timeText } from '../kube/owners.ts';
 import { quoteGo } from '../kube/quote.ts';
+import { formatTime } from '../kube/time.ts';
 
 /** In the object's namespace; in `default` for a cluster-scoped one. */
 export function invalidNamespaceEvent(
@@ -14,7 +14,7 @@ export function invalidNamespaceEvent(
   const { name = '', namespace = '', uid = '' } = metadata;
   const what = `${owner.apiVersion}/${owner.kind}, namespace: ${namespace}`;
   const who = `[${what}, name: ${owner.name}, uid: ${owner.uid}]`;
-  const now = timeText(clock.now());
+  const now = formatTime(clock.now());
   return {
     apiVersion: 'v1',
     kind: 'Event',

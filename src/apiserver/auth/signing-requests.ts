@@ -11,10 +11,10 @@ import {
   type KubeObject,
   valueAt,
 } from '../../kube/object.ts';
-import { timeText } from '../../kube/owners.ts';
 import { quoteGo } from '../../kube/quote.ts';
 import type { ResourceType } from '../../kube/resource.ts';
 import { ApiError, invalid, type StatusCause } from '../../kube/status.ts';
+import { formatTime } from '../../kube/time.ts';
 import { invalidValue, requiredValue } from '../../kube/validate-meta.ts';
 import type { AdmissionRequest, Admit } from '../admission.ts';
 import type { User } from '../backend.ts';
@@ -44,7 +44,7 @@ export function signingRequestAdmission(authorizer: Authorizer, clock: Clock): A
   return async ({ user }, request) => {
     const { operation, type, object, old, ref } = request;
     if (!isSigningRequest(type) || operation === 'DELETE') return object;
-    const prepared = prepare(request, { user, now: timeText(clock.now()) });
+    const prepared = prepare(request, { user, now: formatTime(clock.now()) });
     const causes = [
       ...(old === undefined ? await specCauses(prepared) : []),
       ...conditionCauses(prepared),

@@ -10,7 +10,7 @@ import {
 } from '../../kube/object.ts';
 import { quoteGo } from '../../kube/quote.ts';
 import { badRequest, conflict, withoutReason } from '../../kube/status.ts';
-import { timestamp } from './prepare.ts';
+import { formatTime } from '../../kube/time.ts';
 
 const pods = { group: '', resource: 'pods' };
 
@@ -83,7 +83,7 @@ function scheduled(conditions: unknown, now: number): JsonObject[] {
   if (before?.['status'] === 'True') return all;
   const condition = {
     ...{ type: 'PodScheduled', status: 'True', lastProbeTime: null },
-    lastTransitionTime: timestamp(now),
+    lastTransitionTime: formatTime(now),
   };
   return [...all.filter((each) => each !== before), condition];
 }

@@ -10,7 +10,7 @@ import {
 } from '../../kube/object.ts';
 import { labelSelectorFrom, matchLabels } from '../../kube/selector.ts';
 import { ApiError, withoutReason } from '../../kube/status.ts';
-import { timestamp } from './prepare.ts';
+import { formatTime } from '../../kube/time.ts';
 
 /** Evictions that a budget remembers until its controller has seen the pods go. */
 const disruptedMax = 2000;
@@ -70,7 +70,7 @@ export function spent(budget: KubeObject, pod: string, now: number): KubeObject 
     status: {
       ...status,
       disruptionsAllowed: allowed - 1,
-      disruptedPods: { ...disrupted, [pod]: timestamp(now) },
+      disruptedPods: { ...disrupted, [pod]: formatTime(now) },
       ...(conditions === undefined ? {} : { conditions }),
     },
   };
@@ -101,7 +101,7 @@ function exhausted(
   const condition = {
     ...{ type: 'DisruptionAllowed', status: 'False', observedGeneration: generation },
     lastTransitionTime:
-      before?.['status'] === 'False' ? before['lastTransitionTime']! : timestamp(now),
+      before?.['status'] === 'False' ? before['lastTransitionTime']! : formatTime(now),
     ...{ reason: 'InsufficientPods', message: '' },
   };
   return [...all.filter((each) => each !== before), condition];

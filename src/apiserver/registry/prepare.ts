@@ -5,6 +5,7 @@ import type { KubeObject, ObjectMeta } from '../../kube/object.ts';
 import { quoteGo } from '../../kube/quote.ts';
 import { apiVersionOf, type ResourceType } from '../../kube/resource.ts';
 import { badRequest } from '../../kube/status.ts';
+import { formatTime } from '../../kube/time.ts';
 import type { ObjectRef } from '../backend.ts';
 import { isPodPart, withPodPart } from './pod-parts.ts';
 import { hasSubresource } from './type-facts.ts';
@@ -19,11 +20,6 @@ import { statusChanges } from './write-rules.ts';
 
 /** As kube-apiserver: a generated name keeps this much of generateName. */
 const generatedBaseMax = 58;
-
-/** RFC 3339 in whole seconds. */
-export function timestamp(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}
 
 /** Refuses a body of another type, and fills in what it leaves out. @throws ApiError 400 */
 export function withTypeMeta(object: KubeObject, type: ResourceType): KubeObject {
@@ -83,7 +79,7 @@ export function newMeta(
     ...rest,
     uid: uuid(random),
     ...(hasGeneration(type) ? { generation: 1 } : {}),
-    creationTimestamp: timestamp(now),
+    creationTimestamp: formatTime(now),
   };
 }
 

@@ -7,6 +7,7 @@ import { type Random, uuid } from '../../base/random.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { apiVersionOf, groupResource, type ResourceType } from '../../kube/resource.ts';
 import { type ApiError, conflict, notFound } from '../../kube/status.ts';
+import { formatTime } from '../../kube/time.ts';
 import { type Operation, PreconditionError } from '../../store/store.ts';
 import type { AdmissionRequest, Admit, Companion, Companions, Removal } from '../admission.ts';
 import type { DeleteOptions, ObjectRef, RequestContext } from '../backend.ts';
@@ -16,7 +17,6 @@ import { type Collections, keyBelow, type LiveCollection, prefixOf } from './col
 import { type Commits, modified } from './commit.ts';
 import { itemOfObject, type StoredItem } from './item.ts';
 import type { NamespaceGate } from './namespaces.ts';
-import { timestamp } from './prepare.ts';
 import type { TypeBook } from './type-facts.ts';
 import { formOf, servedAs } from './versions.ts';
 
@@ -136,7 +136,7 @@ export class Removals {
       ...meta,
       uid: meta.uid ?? uuid(random),
       generation: 1,
-      creationTimestamp: meta.creationTimestamp ?? timestamp(clock.now()),
+      creationTimestamp: meta.creationTimestamp ?? formatTime(clock.now()),
     };
     const key = keyBelow({ namespace: meta.namespace ?? '', name: meta.name ?? '' });
     const whole = { ...object, apiVersion: apiVersionOf(type), kind: type.kind, metadata };
@@ -166,7 +166,7 @@ export class Removals {
         ...(metadata.deletionTimestamp !== undefined || metadata.generation === undefined
           ? {}
           : { generation: metadata.generation + 1 }),
-        deletionTimestamp: metadata.deletionTimestamp ?? timestamp(this.#options.clock.now()),
+        deletionTimestamp: metadata.deletionTimestamp ?? formatTime(this.#options.clock.now()),
         ...(isNamespace ? {} : { deletionGracePeriodSeconds: 0 }),
       },
       ...(isNamespace ? terminating(object) : {}),

@@ -3,9 +3,9 @@ import { type Random, uuid } from '../../base/random.ts';
 import { isObject, type JsonObject, type KubeObject, valueAt } from '../../kube/object.ts';
 import { parseApiVersion } from '../../kube/resource.ts';
 import { type ApiError, badRequest, conflict, invalid, notFound } from '../../kube/status.ts';
+import { formatTime } from '../../kube/time.ts';
 import { invalidValue } from '../../kube/validate-meta.ts';
 import { itemOfObject, type StoredItem } from './item.ts';
-import { timestamp } from './prepare.ts';
 
 /** Makes ES256 tokens; passed in, since keys live elsewhere. */
 export interface TokenSigner {
@@ -74,10 +74,10 @@ export async function requestToken(
       name: account.name,
       namespace: account.namespace,
       uid: account.uid,
-      creationTimestamp: timestamp(now),
+      creationTimestamp: formatTime(now),
     },
     spec: { boundObjectRef: null, ...spec, audiences, expirationSeconds: seconds },
-    status: { token, expirationTimestamp: timestamp((issued + seconds) * 1000) },
+    status: { token, expirationTimestamp: formatTime((issued + seconds) * 1000) },
   };
   return itemOfObject(answer, '');
 }
